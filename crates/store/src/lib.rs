@@ -1,1 +1,34 @@
+//! Bytes by (object, range): local folders, memory and S3 behind one trait, with create-if-absent,
+//! coalesced reads, retries and metering.
+//!
+//! This crate never knows what the bytes mean: no tensors, no chunks, no entries. It never lists to
+//! find out what exists; listing serves only deletion and verification. It never reports that a
+//! write failed when the write may have landed.
+//!
+//! Read first: [`store`] (the trait and its promises), [`local`] (what makes a local write durable),
+//! [`resolve`] (how a commit survives a lost answer).
+//!
+//! Every call needs a Tokio runtime. A future that is dropped halfway leaves the outcome of its
+//! write open.
 
+pub mod aligned;
+pub mod coalesce;
+pub mod error;
+pub mod key;
+pub mod local;
+pub mod objects;
+pub mod open;
+pub mod resolve;
+pub mod store;
+
+pub use error::Error;
+pub use error::Result;
+pub use local::LocalEvent;
+pub use local::LocalStore;
+pub use objects::ObjectStoreBackend;
+pub use open::open;
+pub use resolve::Outcome;
+pub use resolve::create_resolved;
+pub use store::ObjectInfo;
+pub use store::ObjectWriter;
+pub use store::Store;

@@ -1,0 +1,245 @@
+//! A folder on this machine. Every write is staged in `tmp/`, synced, given its name atomically,
+//! and the folder that holds the name is synced before the call returns.
+//!
+//! All file work runs on Tokio's blocking threads.
+
+mod errors;
+mod read;
+mod tree;
+mod writer;
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lakebed_core::Env;
+use quick_cache::sync::Cache;
+
+use crate::coalesce;
+use crate::error::Error;
+use crate::error::Result;
+use crate::key::check_key;
+use crate::key::check_prefix;
+use crate::store::ObjectInfo;
+use crate::store::ObjectWriter;
+use crate::store::Store;
+use tree::Tree;
+
+/// How far apart two ranges may be on a local disk and still be read by one call: 16 KiB.
+pub const LOCAL_GAP: u64 = 16 << 10;
+
+/// How many files are kept open for reading.
+const OPEN_FILES: usize = 256;
+
+/// One step of a local write, in the order it happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LocalEvent {
+    /// A temporary file holds all bytes of the object.
+    Written {
+        /// The key the object will have.
+        key: String,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// The temporary file is on the disk.
+    FileSynced {
+        /// The key the object will have.
+        key: String,
+    },
+    /// The object has its name, given only if it was free.
+    Linked {
+        /// The object's key.
+        key: String,
+    },
+    /// The object has its name, taken from an earlier object if there was one.
+    Renamed {
+        /// The object's key.
+        key: String,
+    },
+    /// The names in a folder are on the disk.
+    FolderSynced {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+/// Sees every [`LocalEvent`] of a store, for tests of their order.
+pub type Observer = Arc<dyn Fn(&LocalEvent) + Send + Sync>;
+
+/// A [`Store`] in one folder, which is made by the first write.
+///
+/// `get` and `size` look the file up anew; ranges are read through cached handles, because only
+/// immutable objects are read by range. A handle is dropped when this store deletes or overwrites
+/// its object.
+pub struct LocalStore {
+    tree: Arc<Tree>,
+    location: String,
+    handles: Arc<Cache<String, Arc<File>>>,
+}
+
+impl LocalStore {
+    /// The store in `root`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUrl`] if the path cannot be made absolute.
+    pub fn new(root: impl AsRef<Path>) -> Result<LocalStore> {
+        LocalStore::with(root, Env::system(), None)
+    }
+
+    /// The store in `root` with its own randomness, which only names temporary files, and an
+    /// observer of its writes.
+    ///
+    /// # Errors
+    /// As [`LocalStore::new`].
+    pub fn with(
+        root: impl AsRef<Path>,
+        env: Env,
+        observer: Option<Observer>,
+    ) -> Result<LocalStore> {
+        let given = root.as_ref();
+        let root = std::path::absolute(given).map_err(|e| Error::InvalidUrl {
+            url: given.display().to_string(),
+            reason: e.to_string(),
+        })?;
+        let location = root.display().to_string();
+        let tree = Arc::new(Tree::new(root, location.clone(), env, observer));
+        Ok(LocalStore { tree, location, handles: Arc::new(Cache::new(OPEN_FILES)) })
+    }
+
+    /// The folder that holds the objects.
+    pub fn root(&self) -> &Path {
+        self.tree.root()
+    }
+}
+
+impl fmt::Debug for LocalStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalStore").field("location", &self.location).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for LocalStore {
+    async fn get(&self, key: &str) -> Result<Bytes> {
+        check_key(key)?;
+        let (tree, key) = (Arc::clone(&self.tree), key.to_owned());
+        blocking(&self.location, "read", move || read::whole(&tree, &key)).await
+    }
+
+    async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
+        let mut parts = self.get_ranges(key, std::slice::from_ref(&range)).await?;
+        Ok(parts.pop().unwrap_or_default())
+    }
+
+    async fn get_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        check_key(key)?;
+        let merged = coalesce::plan(key, ranges, LOCAL_GAP)?;
+        if merged.is_empty() {
+            return Ok(vec![Bytes::new(); ranges.len()]);
+        }
+        let (tree, handles) = (Arc::clone(&self.tree), Arc::clone(&self.handles));
+        let (owned_key, owned_ranges) = (key.to_owned(), ranges.to_vec());
+        blocking(&self.location, "read", move || {
+            let file = read::open_cached(&tree, &handles, &owned_key)?;
+            let mut parts = Vec::with_capacity(merged.len());
+            for one in merged {
+                let bytes = read::range(&tree, &file, &owned_key, &one)
+                    .map_err(|e| coalesce::blame(e, &owned_ranges))?;
+                parts.push((one, bytes));
+            }
+            coalesce::cut(&owned_key, &owned_ranges, &parts)
+        })
+        .await
+    }
+
+    async fn size(&self, key: &str) -> Result<u64> {
+        check_key(key)?;
+        let (tree, key) = (Arc::clone(&self.tree), key.to_owned());
+        blocking(&self.location, "look up", move || read::size(&tree, &key)).await
+    }
+
+    async fn create(&self, key: &str, bytes: Bytes) -> Result<()> {
+        check_key(key)?;
+        let (tree, key) = (Arc::clone(&self.tree), key.to_owned());
+        blocking(&self.location, "create", move || {
+            let mut staged = tree.stage(&key)?;
+            staged.append(&bytes)?;
+            staged.sync()?;
+            staged.link()
+        })
+        .await
+    }
+
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
+        check_key(key)?;
+        let (tree, handles) = (Arc::clone(&self.tree), Arc::clone(&self.handles));
+        let key = key.to_owned();
+        blocking(&self.location, "write", move || {
+            let mut staged = tree.stage(&key)?;
+            staged.append(&bytes)?;
+            staged.sync()?;
+            let done = staged.rename();
+            handles.remove(&key);
+            done
+        })
+        .await
+    }
+
+    async fn writer(&self, key: &str) -> Result<Box<dyn ObjectWriter>> {
+        check_key(key)?;
+        let (tree, owned) = (Arc::clone(&self.tree), key.to_owned());
+        let staged = blocking(&self.location, "create", move || tree.stage(&owned)).await?;
+        Ok(Box::new(writer::LocalWriter::new(staged, self.location.clone(), key.to_owned())))
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        check_key(key)?;
+        let (tree, handles) = (Arc::clone(&self.tree), Arc::clone(&self.handles));
+        let key = key.to_owned();
+        blocking(&self.location, "delete", move || {
+            let done = tree.remove(&key);
+            handles.remove(&key);
+            done
+        })
+        .await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>> {
+        let folder = check_prefix(prefix)?.to_owned();
+        let tree = Arc::clone(&self.tree);
+        blocking(&self.location, "list", move || tree.list(&folder)).await
+    }
+
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    fn coalesce_gap(&self) -> u64 {
+        LOCAL_GAP
+    }
+}
+
+/// Runs file work on a blocking thread. If the runtime shuts down meanwhile, the work may be done
+/// or not.
+async fn blocking<T: Send + 'static>(
+    location: &str,
+    operation: &'static str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(stopped) => Err(Error::Transport {
+            url: location.to_owned(),
+            key: String::new(),
+            operation,
+            cause: Box::new(io::Error::other(stopped)),
+        }),
+    }
+}

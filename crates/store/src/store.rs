@@ -1,0 +1,106 @@
+//! The trait that every backend and wrapper implements, and what it promises.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::coalesce;
+use crate::error::Result;
+
+/// How far apart two ranges may be on a remote store and still be read by one request: 1 MiB.
+pub const REMOTE_GAP: u64 = 1 << 20;
+
+/// One object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectInfo {
+    /// The object's key.
+    pub key: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A flat set of objects by key. Objects are immutable but for the few that [`Store::put`]
+/// overwrites.
+///
+/// Keys are relative paths: see [`crate::key::check_key`]. Every call checks its key and answers
+/// [`crate::Error::InvalidKey`].
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    /// The whole object, as it is now.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`] if no object has the key.
+    async fn get(&self, key: &str) -> Result<Bytes>;
+
+    /// Exactly the bytes of `range`. An empty range answers without a request.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`], or [`crate::Error::Truncated`] if the object ends before the
+    /// range does.
+    async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes>;
+
+    /// The bytes of each range, in the order given. Ranges may overlap and come in any order; near
+    /// ones are read together: see [`crate::coalesce`].
+    ///
+    /// # Errors
+    /// As [`Store::get_range`]; a truncated object is reported with the first of `ranges` that it
+    /// does not hold.
+    async fn get_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        coalesce::fetch(key, ranges, self.coalesce_gap(), |range| self.get_range(key, range)).await
+    }
+
+    /// The object's size in bytes.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`] if no object has the key.
+    async fn size(&self, key: &str) -> Result<u64>;
+
+    /// Creates the object unless one with this key exists. Of any number of concurrent callers in
+    /// any number of processes at most one succeeds, and on success the object is durable.
+    ///
+    /// # Errors
+    /// [`crate::Error::AlreadyExists`], which after a lost answer may mean the caller's own bytes;
+    /// [`crate::Error::may_have_landed`] tells whether an error leaves the outcome open. Use
+    /// [`crate::create_resolved`] where that matters.
+    async fn create(&self, key: &str, bytes: Bytes) -> Result<()>;
+
+    /// Writes the object, over an earlier one if there is one. Readers see the earlier or the new
+    /// one, never a mixture. Only for objects that nothing depends on.
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<()>;
+
+    /// Starts one new object that is written as a stream. Its key must be fresh: a local store
+    /// refuses a key that is taken, a remote one may not notice.
+    async fn writer(&self, key: &str) -> Result<Box<dyn ObjectWriter>>;
+
+    /// Removes the object. An object that does not exist is removed already.
+    async fn delete(&self, key: &str) -> Result<()>;
+
+    /// Every object in the folder `prefix` (empty: all of them) and the folders below it, ordered
+    /// by key. Only to decide what may be deleted, and to verify; never to learn what exists.
+    async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>>;
+
+    /// Where this store is, for messages.
+    fn location(&self) -> &str;
+
+    /// How many unwanted bytes are worth reading to save a request.
+    fn coalesce_gap(&self) -> u64 {
+        REMOTE_GAP
+    }
+}
+
+/// Writes one new object from first byte to last. Dropped before [`ObjectWriter::finish`], it
+/// leaves nothing visible under the key.
+#[async_trait]
+pub trait ObjectWriter: Send {
+    /// Appends bytes. After an error, or if this future is dropped before it completes, the writer
+    /// is broken and every further call says so.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+
+    /// Makes the object visible under its key and durable.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    async fn finish(self: Box<Self>) -> Result<()>;
+}
