@@ -1,0 +1,158 @@
+//! JPEG, decoded strictly: a file without its end, or with entropy data that breaks off, is an
+//! error here, where most decoders fill the rest with grey.
+
+use std::ops::Range;
+
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+use lakebed_core::Limits;
+use lakebed_core::Shape;
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+
+use super::MediaInfo;
+use super::MediaKind;
+use super::check_pixels;
+use super::truncated;
+use crate::error::Error;
+use crate::error::Result;
+
+mod markers;
+
+use markers::Markers;
+
+const WHAT: &str = "JPEG";
+
+/// Encodes `[height, width, 1 or 3]` pixels; `quality` is 1 to 100.
+///
+/// # Errors
+/// [`Error::Encode`] for another shape, or more than 65,535 rows or columns.
+pub fn encode_jpeg(shape: &Shape, pixels: &[u8], quality: u8) -> Result<Vec<u8>> {
+    let (height, width, channels) = check_pixels(WHAT, shape, pixels)?;
+    let color = match channels {
+        1 => ExtendedColorType::L8,
+        3 => ExtendedColorType::Rgb8,
+        _ => return Err(Error::encode(WHAT, format!("{channels} channels: use 1 or 3"))),
+    };
+    let mut out = Vec::new();
+    JpegEncoder::new_with_quality(&mut out, quality.clamp(1, 100))
+        .encode(pixels, width, height, color)
+        .map_err(|error| Error::encode(WHAT, error))?;
+    Ok(out)
+}
+
+pub(super) fn probe(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
+    Ok(open(bytes, limits)?.1)
+}
+
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(MediaInfo, Vec<u8>)> {
+    let (decoder, info) = open(bytes, limits)?;
+    check_end(bytes, &Markers::walk(bytes))?;
+    Ok((info, pixels(bytes, decoder, info)?))
+}
+
+pub(super) fn verify_complete(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
+    Ok(decode(bytes, limits)?.0)
+}
+
+/// Decodes `rows` of a picture within its limits.
+pub(super) fn decode_rows(bytes: &[u8], limits: &Limits, rows: Range<usize>) -> Result<Vec<u8>> {
+    let markers = Markers::walk(bytes);
+    check_end(bytes, &markers)?;
+    let (decoder, info) = open(bytes, limits)?;
+    let mut band = match shortened(bytes, &markers, info, rows.end) {
+        Some(short) => {
+            let (decoder, info) = open(&short, limits)?;
+            pixels(&short, decoder, info)?
+        }
+        None => pixels(bytes, decoder, info)?,
+    };
+    let row = info.shape().iter().skip(1).product::<usize>();
+    band.truncate(rows.end.saturating_mul(row));
+    band.drain(..rows.start.saturating_mul(row).min(band.len()));
+    Ok(band)
+}
+
+/// The file with a frame header that ends the picture soon after row `end`, so that the decoder
+/// stops there; `None` if the coding does not run from top to bottom, or little would be saved.
+fn shortened(bytes: &[u8], markers: &Markers, info: MediaInfo, end: usize) -> Option<Vec<u8>> {
+    let one_pass = markers.sequential
+        && markers.scans == 1
+        && markers.first_scan_components == markers.components;
+    if !one_pass {
+        return None;
+    }
+    // One row of coding units more than asked for: smoothing of colours looks one row ahead.
+    let unit = markers.unit_rows;
+    let height = end.div_ceil(unit).checked_add(1)?.checked_mul(unit)?;
+    if height >= usize::try_from(info.height).ok()? {
+        return None;
+    }
+    let height = u16::try_from(height).ok()?.to_be_bytes();
+    let mut short = bytes.to_vec();
+    short.get_mut(markers.height_at?..)?.first_chunk_mut::<2>()?.copy_from_slice(&height);
+    Some(short)
+}
+
+type Decoder<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
+
+/// Reads the header and checks sizes.
+fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Decoder<'a>, MediaInfo)> {
+    // The sides of a JPEG end at 65,535; how much is too much is for the limits to say.
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|error| failed(bytes, &error))?;
+    let (Some((width, height)), Some(header), Some(coded)) =
+        (decoder.dimensions(), decoder.info(), decoder.input_colorspace())
+    else {
+        return Err(Error::damaged(WHAT, "no frame header"));
+    };
+    let (channels, color) = match (header.components, coded) {
+        (1, _) => (1, ColorSpace::Luma),
+        (3, ColorSpace::YCbCr | ColorSpace::RGB) => (3, ColorSpace::RGB),
+        (4, ColorSpace::CMYK | ColorSpace::YCCK) => (3, ColorSpace::RGB),
+        (components, _) => {
+            let reason = format!("{components} components coded as {coded:?}: convert the file");
+            return Err(Error::unsupported(WHAT, reason));
+        }
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(color));
+    let info = MediaInfo {
+        kind: MediaKind::Jpeg,
+        height: u32::try_from(height).unwrap_or(u32::MAX),
+        width: u32::try_from(width).unwrap_or(u32::MAX),
+        channels,
+    };
+    info.check(bytes.len(), limits)?;
+    Ok((decoder, info))
+}
+
+fn pixels(bytes: &[u8], mut decoder: Decoder<'_>, info: MediaInfo) -> Result<Vec<u8>> {
+    let mut pixels = vec![0; info.shape().elements()];
+    decoder.decode_into(&mut pixels).map_err(|error| failed(bytes, &error))?;
+    Ok(pixels)
+}
+
+fn check_end(bytes: &[u8], markers: &Markers) -> Result<()> {
+    match markers.ended {
+        true => Ok(()),
+        false => Err(truncated(WHAT, bytes, "no end-of-image marker")),
+    }
+}
+
+fn failed(bytes: &[u8], error: &DecodeErrors) -> Error {
+    match error {
+        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => {
+            truncated(WHAT, bytes, "the header or the coded pixels break off")
+        }
+        DecodeErrors::Unsupported(_) => Error::unsupported(WHAT, format!("{error:?}")),
+        _ if !Markers::walk(bytes).ended => truncated(WHAT, bytes, &format!("{error:?}")),
+        _ => Error::damaged(WHAT, format!("{error:?}")),
+    }
+}
