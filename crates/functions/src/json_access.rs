@@ -1,0 +1,72 @@
+//! Access to members of JSON documents.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::array::StringViewBuilder;
+use serde_json::Value as Json;
+
+use crate::error::Result;
+use crate::json::Documents;
+use crate::value::Value;
+
+/// A member of an object or an item of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// By name.
+    Name(String),
+    /// By place, from the end if negative.
+    Place(i64),
+}
+
+impl Key {
+    /// The key that a subscript means: an integer, or a name with or without quotes.
+    pub fn from_subscript(text: &str) -> Key {
+        let trimmed = text.trim();
+        if let Ok(place) = trimmed.parse() {
+            return Key::Place(place);
+        }
+        let unquoted = ['\'', '"'].iter().find_map(|quote| {
+            trimmed.strip_prefix(*quote).and_then(|rest| rest.strip_suffix(*quote))
+        });
+        Key::Name(unquoted.unwrap_or(text).to_string())
+    }
+
+    fn of<'a>(&self, value: &'a Json) -> Option<&'a Json> {
+        match (self, value) {
+            (Key::Name(name), Json::Object(members)) => members.get(name),
+            (Key::Place(place), Json::Array(items)) => {
+                let from_end = usize::try_from(place.unsigned_abs()).ok()?;
+                let at = if *place < 0 { items.len().checked_sub(from_end)? } else { from_end };
+                items.get(at)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The member of every row's document, as JSON; null where there is none and where it is null.
+///
+/// # Errors
+/// [`crate::FunctionError::Row`] for text that is no JSON.
+pub fn get(documents: &Value, rows: usize, key: impl Fn(usize) -> Option<Key>) -> Result<ArrayRef> {
+    let mut members = StringViewBuilder::with_capacity(rows);
+    let all_null = documents.nulls(rows).is_some_and(|nulls| nulls.null_count() == rows);
+    let source = if all_null { None } else { Some(Documents::try_new(documents)?) };
+    for row in 0..rows {
+        let (Some(source), Some(key)) = (&source, key(row)) else {
+            members.append_null();
+            continue;
+        };
+        if documents.is_null(row) {
+            members.append_null();
+            continue;
+        }
+        let document = source.get(row)?;
+        match key.of(&document) {
+            None | Some(Json::Null) => members.append_null(),
+            Some(member) => members.append_value(member.to_string()),
+        }
+    }
+    Ok(Arc::new(members.finish()))
+}

@@ -1,0 +1,76 @@
+//! `ANY(x)`.
+
+use arrow::array::ArrayRef;
+use arrow::buffer::BooleanBuffer;
+use lakebed_core::DType;
+
+use crate::assemble::bool_rows;
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::function::Arg;
+use crate::function::Output;
+use crate::function::TensorFunction;
+use crate::function::any_nullable;
+use crate::numbers::Numbers;
+use crate::numbers::not_numbers;
+use crate::numbers::with_numbers;
+use crate::value::Value;
+
+/// True if any element of a row is true, or not zero.
+#[derive(Debug)]
+pub struct Any;
+
+static ENTRY: Entry = Entry {
+    tql: &["ANY"],
+    udf: "tensor_any",
+    aliases: &[],
+    signature: "tensor_any(x) -> bool",
+    help: "True if any element is true or not zero; false for an empty value.",
+    example: "SELECT ANY(ARRAY[1, 2, 3] == 2) AS found",
+};
+
+impl TensorFunction for Any {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (1, 1)
+    }
+
+    fn result(&self, args: &[Arg]) -> Result<Output> {
+        match args {
+            [x] if x.numeric().is_some() => Ok(Output::scalar(DType::Bool, any_nullable(args))),
+            _ => Err(self.wrong_types(args, "it takes bools or numbers: write a comparison, such as ANY(x == 3)")),
+        }
+    }
+
+    fn evaluate(&self, args: &[Value], _out: &Output, rows: usize) -> Result<ArrayRef> {
+        let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
+        let x = x.numbers()?;
+        let answers = by_row(&x, rows, |flags| flags.contains(&true))?;
+        Ok(bool_rows(answers, x.nulls(rows)))
+    }
+}
+
+/// `judge` of the truth of every row's elements.
+pub fn by_row(x: &Numbers, rows: usize, judge: impl Fn(&[bool]) -> bool) -> Result<BooleanBuffer> {
+    let window = x.window(rows);
+    let base = window.start;
+    let flags = flags(x, window)?;
+    Ok(BooleanBuffer::collect_bool(rows, |row| {
+        let range = x.range(row);
+        judge(flags.get(range.start.saturating_sub(base)..range.end.saturating_sub(base)).unwrap_or(&[]))
+    }))
+}
+
+fn flags(x: &Numbers, window: std::ops::Range<usize>) -> Result<Vec<bool>> {
+    use arrow::array::AsArray;
+    if let Some(bools) = x.elements().as_boolean_opt() {
+        return Ok(bools.values().slice(window.start, window.len()).iter().collect());
+    }
+    with_numbers!(x.elements(), T, values => {
+        let zero = <T as arrow::datatypes::ArrowPrimitiveType>::Native::default();
+        Ok(values.get(window).unwrap_or(&[]).iter().map(|value| *value != zero).collect())
+    }, else Err(not_numbers(x.elements().data_type())))
+}

@@ -1,0 +1,184 @@
+//! The one place that speaks DataFusion: any [`TensorFunction`] as a scalar function.
+
+use std::hash::Hash;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use arrow::array::new_empty_array;
+use arrow::datatypes::DataType;
+use arrow::datatypes::FieldRef;
+use datafusion_common::Result as PlanResult;
+use datafusion_common::ScalarValue;
+use datafusion_common::internal_err;
+use datafusion_expr::ColumnarValue;
+use datafusion_expr::Expr;
+use datafusion_expr::ExprSchemable;
+use datafusion_expr::ExpressionPlacement;
+use datafusion_expr::ReturnFieldArgs;
+use datafusion_expr::ScalarFunctionArgs;
+use datafusion_expr::ScalarUDFImpl;
+use datafusion_expr::Signature;
+use datafusion_expr::Volatility;
+use datafusion_expr::simplify::ExprSimplifyResult;
+use datafusion_expr::simplify::SimplifyContext;
+
+use crate::error::FunctionError;
+use crate::error::Result;
+use crate::function::Arg;
+use crate::function::Output;
+use crate::function::TensorFunction;
+use crate::value::Value;
+
+/// A tensor function under DataFusion's trait. Two are equal if their names are.
+#[derive(Debug)]
+pub struct TensorUdf {
+    function: &'static dyn TensorFunction,
+    signature: Signature,
+    aliases: Vec<String>,
+}
+
+impl TensorUdf {
+    /// The UDF of a function.
+    pub fn new(function: &'static dyn TensorFunction) -> TensorUdf {
+        let aliases = function.entry().aliases.iter().map(ToString::to_string).collect();
+        TensorUdf { function, signature: Signature::user_defined(Volatility::Immutable), aliases }
+    }
+
+    /// The function behind it.
+    pub fn function(&self) -> &'static dyn TensorFunction {
+        self.function
+    }
+
+    fn check_arity(&self, found: usize) -> Result<()> {
+        let (fewest, most) = self.function.arity();
+        if (fewest..=most).contains(&found) {
+            return Ok(());
+        }
+        let entry = self.function.entry();
+        Err(FunctionError::Arity { function: entry.udf, found, signature: entry.signature })
+    }
+
+    fn planned(&self, args: &[Arg]) -> Result<Output> {
+        self.check_arity(args.len())?;
+        self.function.result(args)
+    }
+}
+
+/// Arguments as functions see them; NULL literals take the type of the first typed argument.
+fn typed(mut args: Vec<Arg>) -> Vec<Arg> {
+    let example = args.iter().find(|arg| !arg.is_untyped_null()).cloned();
+    for arg in args.iter_mut().filter(|arg| arg.is_untyped_null()) {
+        let field = match &example {
+            Some(example) => example.field.as_ref().clone().with_nullable(true),
+            None => arrow::datatypes::Field::new("null", DataType::Boolean, true),
+        };
+        let literal = ScalarValue::try_new_null(field.data_type()).ok();
+        *arg = Arg { literal, ..Arg::new(Arc::new(field), None) };
+    }
+    args
+}
+
+impl PartialEq for TensorUdf {
+    fn eq(&self, other: &TensorUdf) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for TensorUdf {}
+
+impl Hash for TensorUdf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl ScalarUDFImpl for TensorUdf {
+    fn name(&self) -> &str {
+        self.function.entry().udf
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> PlanResult<DataType> {
+        internal_err!("{} knows its result by the fields of its arguments only", self.name())
+    }
+
+    fn is_strict(&self) -> bool {
+        self.function.strict()
+    }
+
+    fn coerce_types(&self, arg_types: &[DataType]) -> PlanResult<Vec<DataType>> {
+        Ok(arg_types.to_vec())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> PlanResult<FieldRef> {
+        let args = args
+            .arg_fields
+            .iter()
+            .zip(args.scalar_arguments)
+            .map(|(field, literal)| Arg::new(Arc::clone(field), literal.cloned()))
+            .collect();
+        let output = self.planned(&typed(args)).map_err(FunctionError::planning)?;
+        Ok(Arc::new(output.field.with_name(self.name())))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> PlanResult<ColumnarValue> {
+        let rows = args.number_rows;
+        let mut described = Vec::with_capacity(args.args.len());
+        for (value, field) in args.args.iter().zip(&args.arg_fields) {
+            let literal = match value {
+                ColumnarValue::Scalar(literal) => Some(literal.clone()),
+                ColumnarValue::Array(_) => None,
+            };
+            described.push(Arg::new(Arc::clone(field), literal));
+        }
+        let out = Output::from_field(&args.return_field);
+        let run = || -> Result<ColumnarValue> {
+            self.check_arity(described.len())?;
+            let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
+            let values = typed(described)
+                .into_iter()
+                .zip(&args.args)
+                .map(|(arg, value)| Value::try_new(arg, value))
+                .collect::<Result<Vec<_>>>()?;
+            let rows = if constant { 1 } else { rows };
+            let array = if rows == 0 {
+                new_empty_array(out.field.data_type())
+            } else {
+                self.function.evaluate(&values, &out, rows)?
+            };
+            if constant {
+                return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
+            }
+            Ok(ColumnarValue::Array(array))
+        };
+        run().map_err(FunctionError::running)
+    }
+
+    fn simplify(
+        &self,
+        exprs: Vec<Expr>,
+        context: &SimplifyContext,
+    ) -> PlanResult<ExprSimplifyResult> {
+        let mut args = Vec::with_capacity(exprs.len());
+        for expr in &exprs {
+            let (_, field) = expr.to_field(context.schema().as_ref())?;
+            let literal = match expr {
+                Expr::Literal(literal, _) => Some(literal.clone()),
+                _ => None,
+            };
+            args.push(Arg::new(field, literal));
+        }
+        self.function.simplify(exprs, &typed(args), context).map_err(FunctionError::planning)
+    }
+
+    fn placement(&self, args: &[ExpressionPlacement]) -> ExpressionPlacement {
+        self.function.placement(args)
+    }
+}
