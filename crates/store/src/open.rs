@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use lakebed_core::Env;
 use object_store::RetryConfig;
 use object_store::aws::AmazonS3Builder;
 use object_store::memory::InMemory;
@@ -15,7 +16,11 @@ use url::Url;
 use crate::error::Error;
 use crate::error::Result;
 use crate::local::LocalStore;
+use crate::metered::Meter;
+use crate::metered::Metered;
 use crate::objects::ObjectStoreBackend;
+use crate::retrying::RetryPolicy;
+use crate::retrying::Retrying;
 use crate::store::Store;
 
 /// How often one S3 request is sent again inside `object_store`.
@@ -34,6 +39,20 @@ const S3_GIVE_UP: Duration = Duration::from_secs(60);
 /// # Errors
 /// [`Error::InvalidUrl`] for any other scheme and for a location that is incomplete.
 pub fn open(url: &str) -> Result<Arc<dyn Store>> {
+    open_metered(url).map(|(store, _)| store)
+}
+
+/// As [`open`], with the meter that counts what this store is asked.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_metered(url: &str) -> Result<(Arc<dyn Store>, Arc<Meter>)> {
+    let meter = Arc::new(Meter::default());
+    let retrying = Retrying::new(backend(url)?, RetryPolicy::default(), Env::system());
+    Ok((Arc::new(Metered::new(Arc::new(retrying), Arc::clone(&meter))), meter))
+}
+
+fn backend(url: &str) -> Result<Arc<dyn Store>> {
     let Some((scheme, rest)) = url.split_once("://") else {
         if url.is_empty() {
             return Err(invalid(
