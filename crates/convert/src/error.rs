@@ -1,0 +1,102 @@
+//! Errors, and what is wrong with one file.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use thiserror::Error as ThisError;
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong while importing.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder that cannot be opened, listed or read.
+    #[error("cannot read '{}': {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The source is a file.
+    #[error("'{}' is a file: give the folder that holds the images", path.display())]
+    NotAFolder {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// A folder in which no importer finds its format.
+    #[error(
+        "nothing to import in '{}': looked for a folder 'Annotations' with .xml files (Pascal VOC) \
+         and for JPEG or PNG images in folders named after their classes; {found}", path.display()
+    )]
+    UnknownFormat {
+        /// The path as given.
+        path: PathBuf,
+        /// What is there instead.
+        found: String,
+    },
+    /// A row that cannot be imported, and rows may not be skipped.
+    #[error("{0}")]
+    File(Problem),
+    /// A type or column that cannot be made.
+    #[error(transparent)]
+    Core(#[from] lakebed_core::Error),
+    /// Arrow data that cannot be put together.
+    #[error("cannot put a batch together: {0}")]
+    Arrow(#[from] arrow_schema::ArrowError),
+    /// A reading task that did not come to its end.
+    #[error("reading stopped before its end: {reason}")]
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One annotated object of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRef {
+    /// Which object of the file, from 0: the box's index in its row.
+    pub index: usize,
+    /// Its class name, if it has one.
+    pub name: Option<String>,
+}
+
+/// What is wrong with one file, or with one object of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, relative to the source's root, with `/` between folders.
+    pub file: String,
+    /// The object, if it is about one.
+    pub object: Option<ObjectRef>,
+    /// What is wrong.
+    pub cause: String,
+}
+
+impl Problem {
+    /// A problem with a whole file.
+    pub fn new(file: impl Into<String>, cause: impl Into<String>) -> Problem {
+        Problem { file: file.into(), object: None, cause: cause.into() }
+    }
+
+    /// The same problem with one object of the file.
+    pub fn with_object(mut self, index: usize, name: Option<&str>) -> Problem {
+        self.object = Some(ObjectRef { index, name: name.map(str::to_string) });
+        self
+    }
+}
+
+/// Written `Annotations/a.xml, object 3 (cat): xmin is missing`.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(object) = &self.object {
+            write!(f, ", object {}", object.index)?;
+            if let Some(name) = &object.name {
+                write!(f, " ({name})")?;
+            }
+        }
+        write!(f, ": {}", self.cause)
+    }
+}

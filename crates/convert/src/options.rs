@@ -1,0 +1,43 @@
+//! How to import.
+
+use lakebed_core::Limits;
+
+/// What happens to a row that cannot be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// The import ends with an error that names the file.
+    #[default]
+    Fail,
+    /// The row is left out and reported.
+    Skip,
+}
+
+/// How to import. Start from `ImportOptions::default()`.
+#[derive(Debug, Clone)]
+pub struct ImportOptions {
+    /// What happens to a row that cannot be imported.
+    pub on_error: OnError,
+    /// Files read and checked at one time; by default as many as there are cores.
+    pub parallel: usize,
+    /// A batch is closed before it holds more bytes than this, unless one row does.
+    pub batch_bytes: usize,
+    /// Rows of a batch at most.
+    pub batch_rows: usize,
+    /// Bytes of one annotation file at most.
+    pub max_annotation_bytes: u64,
+    /// Bounds for everything that is read. An image file is at most `max_page_bytes` long.
+    pub limits: Limits,
+}
+
+impl Default for ImportOptions {
+    fn default() -> ImportOptions {
+        ImportOptions {
+            on_error: OnError::default(),
+            parallel: std::thread::available_parallelism().map_or(1, usize::from),
+            batch_bytes: 16 << 20,
+            batch_rows: 4096,
+            max_annotation_bytes: 64 << 20,
+            limits: Limits::default(),
+        }
+    }
+}
