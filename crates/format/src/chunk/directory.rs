@@ -1,0 +1,416 @@
+//! The directory of a chunk: what is where in its payload.
+
+use std::ops::Range;
+
+use arrow::buffer::BooleanBuffer;
+use arrow::buffer::Buffer;
+use bytes::Bytes;
+use lakebed_core::Column;
+use lakebed_core::Limits;
+use lakebed_core::Shape;
+
+use super::PayloadLayout;
+use crate::BLOCK;
+use crate::buffers::BufferWriter;
+use crate::buffers::Buffers;
+use crate::buffers::to_u64;
+use crate::buffers::to_usize;
+use crate::checksum::Checksum;
+use crate::error::Error;
+use crate::error::Result;
+use crate::stats;
+use crate::stats::Stats;
+
+const WHAT: &str = "directory";
+
+mod tag {
+    pub const HEADER: u32 = 1;
+    pub const VALID: u32 = 2;
+    pub const COUNTS: u32 = 3;
+    pub const PAGE_ENDS: u32 = 4;
+    pub const PAGE_RAW: u32 = 5;
+    pub const PAGE_ITEM_ENDS: u32 = 6;
+    pub const PAGE_CODECS: u32 = 7;
+    pub const PAGE_CHECKSUMS: u32 = 8;
+    pub const BLOCK_CHECKSUMS: u32 = 9;
+    pub const TILE: u32 = 10;
+    pub const DIMS: u32 = 16;
+}
+
+/// Sizes of one dimension over all items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sizes {
+    /// The same for every item.
+    Uniform(u32),
+    /// One an item.
+    PerItem(Vec<u32>),
+}
+
+impl Sizes {
+    pub fn of(&self, item: usize) -> usize {
+        let size = match self {
+            Sizes::Uniform(size) => *size,
+            Sizes::PerItem(sizes) => sizes.get(item).copied().unwrap_or(0),
+        };
+        usize::try_from(size).unwrap_or(usize::MAX)
+    }
+}
+
+/// A page of a payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// Its bytes in the payload.
+    pub bytes: Range<u64>,
+    /// Bytes after decompression.
+    pub raw: usize,
+    /// The items that it holds.
+    pub items: Range<usize>,
+    /// 16 times the light encoding plus the codec.
+    pub codec: u8,
+    /// Checksum of its bytes in the payload.
+    pub checksum: Checksum,
+}
+
+/// What is where in the payload of a chunk.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    pub(crate) layout: PayloadLayout,
+    pub(crate) rows: usize,
+    pub(crate) items: usize,
+    pub(crate) payload: u64,
+    pub(crate) valid: Option<BooleanBuffer>,
+    /// Where each row's items begin, for sequences; one more than rows.
+    pub(crate) item_starts: Option<Vec<usize>>,
+    pub(crate) dims: Vec<Sizes>,
+    /// Where each item's elements begin; `None` where every item has `stride` elements.
+    pub(crate) element_starts: Option<Vec<u64>>,
+    pub(crate) stride: u64,
+    pub(crate) pages: Vec<Page>,
+    pub(crate) blocks: Vec<Checksum>,
+    pub(crate) tile: Vec<usize>,
+    page_stats: Vec<Stats>,
+}
+
+/// What the encoders hand over to be written as a directory.
+#[derive(Debug)]
+pub(crate) struct DirectoryParts<'a> {
+    pub layout: PayloadLayout,
+    pub rows: usize,
+    pub items: usize,
+    pub payload: &'a [u8],
+    pub valid: Option<&'a [bool]>,
+    pub counts: Option<&'a [u64]>,
+    pub dims: &'a [Vec<u32>],
+    pub pages: Vec<Page>,
+    pub tile: Vec<usize>,
+    pub page_stats: Vec<Stats>,
+    pub stats_ndim: usize,
+}
+
+impl DirectoryParts<'_> {
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut table = BufferWriter::new();
+        let flags = u64::from(self.valid.is_some())
+            | (u64::from(self.counts.is_some()) << 1)
+            | (u64::from(!self.page_stats.is_empty()) << 2);
+        table.words(
+            tag::HEADER,
+            &[
+                self.layout as u64,
+                flags,
+                to_u64(self.rows),
+                to_u64(self.items),
+                to_u64(self.payload.len()),
+                to_u64(self.pages.len()),
+                to_u64(self.dims.len()),
+            ],
+        );
+        if let Some(valid) = self.valid {
+            let bits = BooleanBuffer::from(valid);
+            table.bytes(tag::VALID, bits.inner().as_slice().to_vec());
+        }
+        if let Some(counts) = self.counts {
+            table.integers(tag::COUNTS, counts);
+        }
+        for (axis, sizes) in self.dims.iter().enumerate() {
+            let sizes: Vec<u64> = sizes.iter().map(|s| u64::from(*s)).collect();
+            table.integers(tag::DIMS + u32::try_from(axis).unwrap_or(0), &sizes);
+        }
+        let each = |of: &dyn Fn(&Page) -> u64| self.pages.iter().map(of).collect::<Vec<_>>();
+        if !self.pages.is_empty() {
+            table.integers(tag::PAGE_ENDS, &each(&|p| p.bytes.end));
+            table.integers(tag::PAGE_RAW, &each(&|p| to_u64(p.raw)));
+            if self.layout != PayloadLayout::Media && self.layout != PayloadLayout::Tiles {
+                table.integers(tag::PAGE_ITEM_ENDS, &each(&|p| to_u64(p.items.end)));
+            }
+            table.integers(tag::PAGE_CODECS, &each(&|p| u64::from(p.codec)));
+            table.words(tag::PAGE_CHECKSUMS, &each(&|p| p.checksum.0));
+        }
+        if self.layout == PayloadLayout::Raw {
+            let block = usize::try_from(BLOCK).unwrap_or(usize::MAX);
+            let sums: Vec<u64> = self.payload.chunks(block).map(|b| Checksum::of(b).0).collect();
+            table.words(tag::BLOCK_CHECKSUMS, &sums);
+        }
+        if self.layout == PayloadLayout::Tiles {
+            let tile: Vec<u64> = self.tile.iter().map(|n| to_u64(*n)).collect();
+            table.words(tag::TILE, &tile);
+        }
+        if !self.page_stats.is_empty() {
+            stats::write(&mut table, &self.page_stats, self.stats_ndim);
+        }
+        table.finish()
+    }
+}
+
+impl Directory {
+    /// Reads a directory whose checksum has been compared.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if it does not hold together.
+    pub fn from_bytes(bytes: &Bytes, column: &Column, limits: &Limits) -> Result<Directory> {
+        let table = Buffers::parse(WHAT, bytes)?;
+        let header = table.words(tag::HEADER, 7)?;
+        let [layout, flags, rows, items, payload, page_count, ndim] = header[..] else {
+            return Err(Error::damaged(WHAT, "its header is cut off"));
+        };
+        let layout = PayloadLayout::from_number(layout)?;
+        let (rows, items) = (to_usize(WHAT, rows)?, to_usize(WHAT, items)?);
+        if to_usize(WHAT, ndim)? != column.ndim() {
+            return Err(Error::damaged(
+                WHAT,
+                format!("it has {ndim} dimensions, and the column {}", column.ndim()),
+            ));
+        }
+        let valid = if flags & 1 != 0 { Some(read_valid(&table, rows)?) } else { None };
+        let item_starts = if flags & 2 != 0 {
+            Some(starts_of(&table.integers(tag::COUNTS, rows, limits)?, items)?)
+        } else {
+            None
+        };
+        if item_starts.is_none() && rows != items || item_starts.is_some() != column.sequence {
+            return Err(Error::damaged(WHAT, format!("{items} items for {rows} rows")));
+        }
+        let mut dims = Vec::with_capacity(column.ndim());
+        for axis in 0..column.ndim() {
+            let tag = tag::DIMS + u32::try_from(axis).unwrap_or(0);
+            dims.push(read_sizes(&table, tag, items, limits)?);
+        }
+        let page_count = to_usize(WHAT, page_count)?;
+        let pages = read_pages(&table, layout, page_count, items, payload, limits)?;
+        let (stride, element_starts) = element_places(&dims, items, payload)?;
+        let mut directory = Directory {
+            layout,
+            rows,
+            items,
+            payload,
+            valid,
+            item_starts,
+            dims,
+            element_starts,
+            stride,
+            pages,
+            blocks: Vec::new(),
+            tile: Vec::new(),
+            page_stats: Vec::new(),
+        };
+        if layout == PayloadLayout::Raw {
+            let count = to_usize(WHAT, payload.div_ceil(BLOCK))?;
+            directory.blocks =
+                table.words(tag::BLOCK_CHECKSUMS, count)?.into_iter().map(Checksum).collect();
+            let width = to_u64(column.dtype.width().unwrap_or(0));
+            let bytes = directory.element_range(items).start.checked_mul(width);
+            if bytes != Some(payload) {
+                return Err(Error::damaged(WHAT, "the payload's length does not fit the shapes"));
+            }
+        }
+        if layout == PayloadLayout::Tiles {
+            let tile = table.words(tag::TILE, column.ndim())?;
+            directory.tile = tile.iter().map(|n| to_usize(WHAT, *n)).collect::<Result<_>>()?;
+        }
+        if flags & 4 != 0 {
+            let ndim = super::stats_ndim(column);
+            directory.page_stats = stats::read(&table, page_count, &column.dtype, ndim, limits)?;
+        }
+        Ok(directory)
+    }
+
+    /// Rows of the chunk.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Bytes of the payload.
+    pub fn payload_length(&self) -> u64 {
+        self.payload
+    }
+
+    /// Statistics of each page, where there are any, with the rows that it holds.
+    pub fn page_stats(&self) -> impl Iterator<Item = (Range<usize>, &Stats)> {
+        self.pages.iter().map(|page| page.items.clone()).zip(&self.page_stats)
+    }
+
+    /// Bytes of memory that the directory takes, near enough for a cache.
+    pub fn memory(&self) -> usize {
+        let sizes = self.dims.iter().map(|sizes| match sizes {
+            Sizes::Uniform(_) => 8,
+            Sizes::PerItem(list) => list.len() * 4,
+        });
+        256 + sizes.sum::<usize>()
+            + self.element_starts.as_ref().map_or(0, |starts| starts.len() * 8)
+            + self.item_starts.as_ref().map_or(0, |starts| starts.len() * 8)
+            + self.pages.len() * std::mem::size_of::<Page>()
+            + self.blocks.len() * 8
+            + self.page_stats.len() * 256
+            + self.rows / 8
+    }
+
+    /// The shape of an item.
+    pub(crate) fn shape(&self, item: usize) -> Shape {
+        let mut shape = Shape::SCALAR;
+        for sizes in &self.dims {
+            // A column has at most MAX_NDIM dimensions.
+            let _ = shape.push(sizes.of(item));
+        }
+        shape
+    }
+
+    /// The elements of an item, counted over the chunk; of `items` itself, the end of all.
+    pub(crate) fn element_range(&self, item: usize) -> Range<u64> {
+        match &self.element_starts {
+            Some(starts) => {
+                let at = |i: usize| starts.get(i.min(self.items)).copied().unwrap_or(0);
+                at(item)..at(item + 1)
+            }
+            None => to_u64(item) * self.stride..to_u64(item + 1) * self.stride,
+        }
+    }
+
+    /// True if the row is null.
+    pub(crate) fn is_null(&self, row: usize) -> bool {
+        self.valid.as_ref().is_some_and(|valid| !valid.value(row))
+    }
+
+    /// The page of an encoded image: its own.
+    pub(crate) fn page_of_media(&self, item: usize) -> Result<usize> {
+        if item >= self.pages.len() {
+            return Err(Error::damaged(WHAT, format!("no page holds item {item}")));
+        }
+        Ok(item)
+    }
+
+    /// The page that holds an item.
+    pub(crate) fn page_of(&self, item: usize) -> Result<usize> {
+        let page = self.pages.partition_point(|page| page.items.end <= item);
+        if page >= self.pages.len() {
+            return Err(Error::damaged(WHAT, format!("no page holds item {item}")));
+        }
+        Ok(page)
+    }
+}
+
+fn read_valid(table: &Buffers, rows: usize) -> Result<BooleanBuffer> {
+    let bits = table.bytes(tag::VALID)?;
+    if bits.len() < rows.div_ceil(8) {
+        return Err(Error::damaged(WHAT, "its validity is cut off"));
+    }
+    Ok(BooleanBuffer::new(Buffer::from(bits.to_vec()), 0, rows))
+}
+
+fn starts_of(counts: &[u64], items: usize) -> Result<Vec<usize>> {
+    let mut starts = Vec::with_capacity(counts.len() + 1);
+    let mut at = 0usize;
+    starts.push(0);
+    for count in counts {
+        at = at
+            .checked_add(to_usize(WHAT, *count)?)
+            .filter(|at| *at <= items)
+            .ok_or_else(|| Error::damaged(WHAT, "its counts are larger than its items"))?;
+        starts.push(at);
+    }
+    if at != items {
+        return Err(Error::damaged(WHAT, format!("its counts make {at} items of {items}")));
+    }
+    Ok(starts)
+}
+
+fn read_sizes(table: &Buffers, tag: u32, items: usize, limits: &Limits) -> Result<Sizes> {
+    let sizes = table.integers(tag, items, limits)?;
+    let narrow = |size: u64| {
+        u32::try_from(size).map_err(|_| Error::damaged(WHAT, format!("a dimension of size {size}")))
+    };
+    if let Some(first) = sizes.first() {
+        if sizes.iter().all(|size| size == first) {
+            return Ok(Sizes::Uniform(narrow(*first)?));
+        }
+    }
+    sizes.into_iter().map(narrow).collect::<Result<_>>().map(Sizes::PerItem)
+}
+
+fn read_pages(
+    table: &Buffers,
+    layout: PayloadLayout,
+    count: usize,
+    items: usize,
+    payload: u64,
+    limits: &Limits,
+) -> Result<Vec<Page>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let ends = table.integers(tag::PAGE_ENDS, count, limits)?;
+    let raw = table.integers(tag::PAGE_RAW, count, limits)?;
+    let codecs = table.integers(tag::PAGE_CODECS, count, limits)?;
+    let checksums = table.words(tag::PAGE_CHECKSUMS, count)?;
+    let item_ends = match layout {
+        PayloadLayout::Media => (1..=to_u64(count)).collect(),
+        PayloadLayout::Tiles => vec![1; count],
+        _ => table.integers(tag::PAGE_ITEM_ENDS, count, limits)?,
+    };
+    let mut pages = Vec::with_capacity(count);
+    let (mut begin, mut item) = (0u64, 0usize);
+    for i in 0..count {
+        let end_item = to_usize(WHAT, item_ends[i])?;
+        let begin_item = if layout == PayloadLayout::Tiles { 0 } else { item };
+        if ends[i] < begin || ends[i] > payload || end_item < begin_item || end_item > items {
+            return Err(Error::damaged(WHAT, format!("page {i} lies outside the payload")));
+        }
+        let page_size = ends[i] - begin;
+        Limits::check("a page", page_size.max(raw[i]), limits.max_page_bytes, "max_page_bytes")?;
+        pages.push(Page {
+            bytes: begin..ends[i],
+            raw: to_usize(WHAT, raw[i])?,
+            items: begin_item..end_item,
+            codec: u8::try_from(codecs[i]).unwrap_or(u8::MAX),
+            checksum: Checksum(checksums[i]),
+        });
+        (begin, item) = (ends[i], end_item);
+    }
+    if begin != payload || item != items {
+        return Err(Error::damaged(WHAT, "its pages do not cover the payload"));
+    }
+    Ok(pages)
+}
+
+/// Elements an item, if all have the same number; else where each begins.
+fn element_places(dims: &[Sizes], items: usize, payload: u64) -> Result<(u64, Option<Vec<u64>>)> {
+    let too_many = || Error::damaged(WHAT, format!("its shapes hold more than {payload} bytes can"));
+    if dims.iter().all(|sizes| matches!(sizes, Sizes::Uniform(_))) {
+        let stride = dims
+            .iter()
+            .try_fold(1u64, |product, sizes| product.checked_mul(to_u64(sizes.of(0))))
+            .ok_or_else(too_many)?;
+        stride.checked_mul(to_u64(items + 1)).ok_or_else(too_many)?;
+        return Ok((stride, None));
+    }
+    let mut starts = Vec::with_capacity(items + 1);
+    let mut at = 0u64;
+    starts.push(0);
+    for item in 0..items {
+        let elements = dims
+            .iter()
+            .try_fold(1u64, |product, sizes| product.checked_mul(to_u64(sizes.of(item))));
+        at = elements.and_then(|n| at.checked_add(n)).ok_or_else(too_many)?;
+        starts.push(at);
+    }
+    Ok((0, Some(starts)))
+}

@@ -1,0 +1,91 @@
+//! What of a column's samples a reader wants.
+
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+use arrow_schema::Field;
+use lakebed_core::Column;
+use lakebed_core::DType;
+use lakebed_core::Layout;
+use lakebed_core::Subscript;
+use lakebed_core::TensorType;
+use lakebed_core::subscript;
+
+use crate::error::Result;
+
+/// What becomes of a row that an integer index does not exist in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// An error that names the row.
+    Error,
+    /// A null.
+    Null,
+}
+
+/// The part of each sample that is read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The sample as it is stored; encoded images stay encoded.
+    Whole,
+    /// The sample with encoded images decoded.
+    Decoded,
+    /// The sizes of its dimensions, i64; reads no payload.
+    Shape,
+    /// What constant subscripts select, decoded.
+    Slice {
+        /// The subscripts.
+        subscripts: Vec<Subscript>,
+        /// What becomes of rows that an index does not exist in.
+        missing: Missing,
+    },
+}
+
+impl Part {
+    /// The tensor type of this part of a column's samples, and whether it may be null.
+    ///
+    /// # Errors
+    /// A subscript that the column's type does not have, or a part of a sequence.
+    pub fn result_type(&self, column: &Column) -> Result<(TensorType, bool)> {
+        let ty = TensorType::from_column(column);
+        Ok(match self {
+            Part::Whole => (ty, column.nullable),
+            Part::Decoded => (ty.decoded(), column.nullable),
+            Part::Shape => (shape_result_type(&ty), column.nullable),
+            Part::Slice { subscripts, missing } => {
+                if let Layout::Sequence(_) = ty.layout {
+                    return Err(lakebed_core::Error::InvalidSubscript {
+                        reason: format!("a part of a {ty} cannot be read alone: read it whole"),
+                    }
+                    .into());
+                }
+                let result = subscript::result_type(&ty.decoded(), subscripts)?;
+                let may_miss = *missing == Missing::Null
+                    && subscripts.iter().any(|s| matches!(s, Subscript::Index(_)));
+                (result, column.nullable || may_miss)
+            }
+        })
+    }
+
+    /// The Arrow field of this part under a name.
+    ///
+    /// # Errors
+    /// As [`Part::result_type`].
+    pub fn field(&self, column: &Column, name: &str) -> Result<Field> {
+        let (ty, nullable) = self.result_type(column)?;
+        Ok(ty.to_field(name, nullable))
+    }
+}
+
+/// The type of `SHAPE(x)`: i64[ndim], or an empty ragged vector where x has no dimensions.
+pub fn shape_result_type(ty: &TensorType) -> TensorType {
+    let dims = match u32::try_from(ty.ndim()) {
+        Ok(0) | Err(_) => vec![None],
+        Ok(ndim) => vec![Some(ndim)],
+    };
+    TensorType::tensor(DType::I64, dims)
+}
+
+/// The list type with a non-null item, as tensors use it.
+pub(crate) fn list_item(data_type: DataType) -> Arc<Field> {
+    Arc::new(Field::new_list_field(data_type, false))
+}

@@ -1,0 +1,368 @@
+//! Which bytes of a chunk answer a read, and the answer once they are there.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::array::Int64Array;
+use arrow::array::ListArray;
+use arrow::array::new_empty_array;
+use arrow::buffer::BooleanBuffer;
+use arrow::buffer::Buffer;
+use arrow::buffer::NullBuffer;
+use arrow::buffer::OffsetBuffer;
+use bytes::Bytes;
+use lakebed_core::Column;
+use lakebed_core::Layout;
+use lakebed_core::Limits;
+use lakebed_core::Region;
+use lakebed_core::TensorType;
+use lakebed_core::subscript;
+
+use super::PayloadLayout;
+use super::directory::Directory;
+use super::output::ElementsOut;
+use super::output::tensor_array;
+use super::part::Missing;
+use super::part::Part;
+use super::read_pages;
+use super::read_raw;
+use super::read_tiles;
+use crate::buffers::to_u64;
+use crate::error::Error;
+use crate::error::Result;
+
+/// Rows of a chunk, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowSet {
+    /// Consecutive rows.
+    Range(Range<usize>),
+    /// Some rows, strictly ascending.
+    List(Vec<usize>),
+}
+
+impl RowSet {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            RowSet::Range(range) => range.len(),
+            RowSet::List(list) => list.len(),
+        }
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows, in order.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = usize> + '_> {
+        match self {
+            RowSet::Range(range) => Box::new(range.clone()),
+            RowSet::List(list) => Box::new(list.iter().copied()),
+        }
+    }
+
+    fn end(&self) -> usize {
+        match self {
+            RowSet::Range(range) => range.end,
+            RowSet::List(list) => list.last().map_or(0, |last| last + 1),
+        }
+    }
+}
+
+/// A read of some rows of one chunk.
+#[derive(Debug)]
+pub struct ChunkPlan {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) column: Column,
+    pub(crate) ty: TensorType,
+    pub(crate) rows: RowSet,
+    pub(crate) items: RowSet,
+    pub(crate) part: Part,
+    /// The region of each row, for slices; `None` where the row is null or an index is missing.
+    pub(crate) regions: Regions,
+    ranges: Vec<Range<u64>>,
+}
+
+/// What a slice selects of each item.
+#[derive(Debug)]
+pub(crate) enum Regions {
+    /// No slice.
+    Whole,
+    /// The same of every item.
+    Same(Region),
+    /// One for each item in turn.
+    Each(Vec<Option<Region>>),
+}
+
+impl Regions {
+    pub fn of(&self, nth: usize) -> Option<&Region> {
+        match self {
+            Regions::Whole => None,
+            Regions::Same(region) => Some(region),
+            Regions::Each(list) => list.get(nth)?.as_ref(),
+        }
+    }
+}
+
+impl ChunkPlan {
+    /// Plans a read.
+    ///
+    /// # Errors
+    /// Rows outside the chunk, subscripts that do not fit, or a directory that does not hold
+    /// together.
+    pub fn new(
+        directory: Arc<Directory>,
+        column: &Column,
+        rows: RowSet,
+        part: Part,
+    ) -> Result<ChunkPlan> {
+        if rows.end() > directory.rows {
+            let reason = format!("row {} of {} was asked for", rows.end(), directory.rows);
+            return Err(Error::damaged("a chunk", reason));
+        }
+        let (ty, _) = part.result_type(column)?;
+        let items = match &directory.item_starts {
+            None => rows.clone(),
+            Some(starts) => match &rows {
+                RowSet::Range(range) => RowSet::Range(starts[range.start]..starts[range.end]),
+                RowSet::List(list) => {
+                    RowSet::List(list.iter().flat_map(|&r| starts[r]..starts[r + 1]).collect())
+                }
+            },
+        };
+        let regions = regions(&directory, column, &rows, &part)?;
+        let mut plan =
+            ChunkPlan { directory, column: column.clone(), ty, rows, items, part, regions, ranges: Vec::new() };
+        plan.ranges = sorted(plan.needed()?);
+        Ok(plan)
+    }
+
+    /// The bytes that are needed, counted from the start of the payload, ascending and apart.
+    pub fn ranges(&self) -> &[Range<u64>] {
+        &self.ranges
+    }
+
+    /// Encoded images that [`ChunkPlan::assemble`] will decode.
+    pub fn samples_to_decode(&self) -> usize {
+        let decodes = !matches!(self.part, Part::Whole | Part::Shape);
+        if decodes && self.directory.layout == PayloadLayout::Media { self.items.len() } else { 0 }
+    }
+
+    fn needed(&self) -> Result<Vec<Range<u64>>> {
+        if self.part == Part::Shape || self.items.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.directory.layout {
+            PayloadLayout::Raw => read_raw::needed(self),
+            PayloadLayout::Tiles => read_tiles::needed(self),
+            _ => read_pages::needed(self),
+        }
+    }
+
+    /// The array, from the bytes of [`ChunkPlan::ranges`] in the same order.
+    ///
+    /// With `verify`, every page, image, tile and block is compared with its checksum first.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or an index that a row does not have.
+    pub fn assemble(&self, fetched: &[Bytes], limits: &Limits, verify: bool) -> Result<ArrayRef> {
+        let lengths = self.ranges.iter().map(|range| range.end - range.start);
+        if fetched.len() != self.ranges.len()
+            || !lengths.eq(fetched.iter().map(|bytes| to_u64(bytes.len())))
+        {
+            return Err(Error::damaged("a read", "it returned other bytes than were asked for"));
+        }
+        if self.rows.is_empty() {
+            return Ok(new_empty_array(&self.ty.data_type()));
+        }
+        let source = Source { ranges: &self.ranges, fetched, limits, verify };
+        if self.part == Part::Shape {
+            return self.shapes();
+        }
+        let nulls = self.nulls();
+        if self.directory.item_starts.is_none() {
+            return self.items_array(&self.ty, &source, nulls);
+        }
+        let Layout::Sequence(inner) = &self.ty.layout else {
+            return Err(Error::damaged("a chunk", "it holds sequences, and its column does not"));
+        };
+        let values = if self.items.is_empty() {
+            new_empty_array(&inner.data_type())
+        } else {
+            self.items_array(inner, &source, None)?
+        };
+        let lengths = self.rows.iter().map(|row| self.item_range(row).len());
+        let DataTypeList(item) = list_field(&self.ty)?;
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        Ok(Arc::new(ListArray::try_new(item, offsets, values, nulls)?))
+    }
+
+    fn item_range(&self, row: usize) -> Range<usize> {
+        match &self.directory.item_starts {
+            Some(starts) => starts[row]..starts[row + 1],
+            None => row..row + 1,
+        }
+    }
+
+    fn items_array(
+        &self,
+        ty: &TensorType,
+        source: &Source<'_>,
+        nulls: Option<NullBuffer>,
+    ) -> Result<ArrayRef> {
+        match self.directory.layout {
+            PayloadLayout::Raw => read_raw::array(self, ty, source, nulls),
+            PayloadLayout::Tiles => read_tiles::array(self, ty, source, nulls),
+            PayloadLayout::Scalars => read_pages::scalars(self, ty, source, nulls),
+            PayloadLayout::Elements => read_pages::elements(self, ty, source, nulls),
+            PayloadLayout::Variable => read_pages::variable(self, ty, source, nulls),
+            PayloadLayout::Media if self.part == Part::Whole => {
+                read_pages::encoded(self, ty, source, nulls)
+            }
+            PayloadLayout::Media => read_pages::decoded(self, ty, source, nulls),
+        }
+    }
+
+    /// Null rows: stored ones, and those that an index is missing in.
+    fn nulls(&self) -> Option<NullBuffer> {
+        let missing = |nth: usize| match &self.regions {
+            Regions::Each(list) => list[nth].is_none(),
+            _ => false,
+        };
+        if self.directory.valid.is_none() && !matches!(self.regions, Regions::Each(_)) {
+            return None;
+        }
+        let valid: BooleanBuffer = self
+            .rows
+            .iter()
+            .enumerate()
+            .map(|(nth, row)| !self.directory.is_null(row) && !missing(nth))
+            .collect();
+        Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0)
+    }
+
+    fn shapes(&self) -> Result<ArrayRef> {
+        let mut out = ElementsOut { count: self.rows.len(), ..ElementsOut::default() };
+        let mut elements: Vec<i64> = Vec::new();
+        let wide = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
+        for row in self.rows.iter() {
+            if let Some(starts) = &self.directory.item_starts {
+                elements.push(wide(starts[row + 1] - starts[row]));
+                let first = self.directory.shape(starts[row]);
+                let inner = if starts[row + 1] > starts[row] { first } else { Default::default() };
+                let ndim = self.column.ndim();
+                elements.extend((0..ndim).map(|axis| wide(inner.get(axis).copied().unwrap_or(0))));
+            } else {
+                elements.extend(self.directory.shape(row).iter().map(|size| wide(*size)));
+            }
+            out.ends.push(elements.len());
+            if self.ty.layout == Layout::Ragged {
+                out.sizes.push(0);
+            }
+        }
+        let flat = Int64Array::from(elements);
+        let nulls = self.nulls();
+        tensor_array(&self.ty, flat.values().inner().clone(), out, nulls)
+    }
+}
+
+struct DataTypeList(Arc<arrow_schema::Field>);
+
+fn list_field(ty: &TensorType) -> Result<DataTypeList> {
+    match ty.data_type() {
+        arrow_schema::DataType::List(item) => Ok(DataTypeList(item)),
+        other => Err(Error::damaged("a batch", format!("{other} is no list"))),
+    }
+}
+
+fn regions(directory: &Directory, column: &Column, rows: &RowSet, part: &Part) -> Result<Regions> {
+    let Part::Slice { subscripts, missing } = part else { return Ok(Regions::Whole) };
+    let uniform = directory.valid.is_none()
+        && directory.dims.iter().all(|d| matches!(d, super::directory::Sizes::Uniform(_)));
+    let at = |row: usize| match subscript::resolve(subscripts, &directory.shape(row)) {
+        Ok(region) => Ok(Some(region)),
+        Err(lakebed_core::Error::IndexOutOfRange { .. }) if *missing == Missing::Null => Ok(None),
+        Err(source) => Err(Error::Subscript { row: to_u64(row), source }),
+    };
+    if uniform && column.ndim() > 0 {
+        let Some(first) = rows.iter().next() else { return Ok(Regions::Each(Vec::new())) };
+        if let Some(region) = at(first)? {
+            return Ok(Regions::Same(region));
+        }
+    }
+    let each = |row: usize| if directory.is_null(row) { Ok(None) } else { at(row) };
+    rows.iter().map(each).collect::<Result<_>>().map(Regions::Each)
+}
+
+/// The bytes that were fetched.
+pub(crate) struct Source<'a> {
+    ranges: &'a [Range<u64>],
+    fetched: &'a [Bytes],
+    pub limits: &'a Limits,
+    pub verify: bool,
+}
+
+impl Source<'_> {
+    /// The bytes of a range that lies within one fetched range, shared.
+    pub fn get(&self, range: &Range<u64>) -> Result<Bytes> {
+        let mut hint = self.ranges.partition_point(|fetched| fetched.end < range.end);
+        let (at, from, to) = self.place(range, &mut hint)?;
+        Ok(self.fetched[at].slice(from..to))
+    }
+
+    /// As [`Source::get`], borrowed; `hint` remembers the fetched range from call to call.
+    pub fn slice(&self, range: &Range<u64>, hint: &mut usize) -> Result<&[u8]> {
+        let (at, from, to) = self.place(range, hint)?;
+        Ok(&self.fetched[at][from..to])
+    }
+
+    fn place(&self, range: &Range<u64>, hint: &mut usize) -> Result<(usize, usize, usize)> {
+        let holds = |outer: &Range<u64>| outer.start <= range.start && range.end <= outer.end;
+        if !self.ranges.get(*hint).is_some_and(holds) {
+            *hint = self.ranges.partition_point(|fetched| fetched.end < range.end);
+        }
+        let missing = || Error::damaged("a read", format!("bytes {range:?} were not fetched"));
+        let outer = self.ranges.get(*hint).filter(|outer| holds(outer)).ok_or_else(missing)?;
+        let from = usize::try_from(range.start - outer.start).map_err(|_| missing())?;
+        let length = usize::try_from(range.end - range.start).map_err(|_| missing())?;
+        Ok((*hint, from, from + length))
+    }
+
+    /// All fetched ranges with their bytes.
+    pub fn pieces(&self) -> impl Iterator<Item = (&Range<u64>, &Bytes)> {
+        self.ranges.iter().zip(self.fetched)
+    }
+}
+
+/// Adds a range after the others, joining it with the last where they touch.
+pub(crate) fn add_range(ranges: &mut Vec<Range<u64>>, range: Range<u64>) {
+    if range.is_empty() {
+        return;
+    }
+    match ranges.last_mut() {
+        Some(last) if range.start <= last.end && range.start >= last.start => {
+            last.end = last.end.max(range.end);
+        }
+        _ => ranges.push(range),
+    }
+}
+
+/// Ranges in ascending order, joined where they touch or overlap.
+pub(crate) fn sorted(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    if ranges.is_sorted_by(|a, b| a.end < b.start) {
+        return ranges;
+    }
+    ranges.sort_by_key(|range| range.start);
+    let mut joined = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        add_range(&mut joined, range);
+    }
+    joined
+}
+
+/// A buffer over bytes without copying them.
+pub(crate) fn to_buffer(bytes: Bytes) -> Buffer {
+    Buffer::from(bytes)
+}
