@@ -46,6 +46,7 @@ use crate::options::ImportOptions;
 use crate::pipeline;
 use crate::pipeline::BatchBuilder;
 use crate::pipeline::Found;
+use crate::pipeline::Item;
 use crate::pipeline::Loaded;
 use crate::source::BatchStream;
 use crate::source::Source;
@@ -157,6 +158,12 @@ fn class_of(file: &str) -> Option<&str> {
 /// The nearest folder above the class folder that is named like a split.
 fn split_of(file: &str) -> Option<&str> {
     file.rsplit('/').skip(2).find(|folder| SPLITS.contains(&folder.to_ascii_lowercase().as_str()))
+}
+
+impl Item for Entry {
+    fn file(&self) -> &str {
+        &self.file
+    }
 }
 
 impl Source for ClassFolders {

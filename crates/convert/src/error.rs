@@ -40,6 +40,14 @@ pub enum Error {
     /// A row that cannot be imported, and rows may not be skipped.
     #[error("{0}")]
     File(Problem),
+    /// A source whose rows do not fit the dataset.
+    #[error("column '{column}': {reason}")]
+    DoesNotFit {
+        /// The column.
+        column: String,
+        /// What differs, and what to do.
+        reason: String,
+    },
     /// A type or column that cannot be made.
     #[error(transparent)]
     Core(#[from] lakebed_core::Error),

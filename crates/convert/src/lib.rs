@@ -19,6 +19,7 @@ pub mod options;
 pub mod pascal_voc;
 pub mod source;
 
+mod adapt;
 mod columns;
 mod files;
 mod media;

@@ -46,6 +46,18 @@ pub(crate) trait BatchBuilder: Send + 'static {
     fn finish(&mut self) -> Result<RecordBatch>;
 }
 
+/// What a row is loaded from.
+pub(crate) trait Item: Send + 'static {
+    /// The file that messages about the row name.
+    fn file(&self) -> &str;
+}
+
+impl Item for String {
+    fn file(&self) -> &str {
+        self
+    }
+}
+
 /// What is known about the source from its listing.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -67,7 +79,7 @@ pub(crate) fn run<I, B, L>(
     options: &ImportOptions,
 ) -> BatchStream
 where
-    I: Send + 'static,
+    I: Item,
     B: BatchBuilder,
     L: Fn(I) -> Result<Loaded<B::Row>, Problem> + Send + Sync + 'static,
 {
@@ -86,7 +98,18 @@ where
     let loads = stream::iter(items)
         .map(move |item| {
             let load = Arc::clone(&load);
-            async move { tokio::task::spawn_blocking(move || load(item)).await }
+            async move {
+                let file = item.file().to_string();
+                match tokio::task::spawn_blocking(move || load(item)).await {
+                    Ok(loaded) => Ok(loaded),
+                    // A decoder that panics on a hostile file costs that file, not the import.
+                    Err(e) if e.is_panic() => Ok(Err(Problem::new(
+                        file,
+                        "reading it failed inside a decoder: please report this file",
+                    ))),
+                    Err(e) => Err(Error::Stopped { reason: e.to_string() }),
+                }
+            }
         })
         .buffered(options.parallel.max(1));
     let state = State {
@@ -109,7 +132,7 @@ where
             }
             match state.loads.next().await {
                 Some(Ok(loaded)) => state.take(loaded)?,
-                Some(Err(e)) => return Err(Error::Stopped { reason: e.to_string() }),
+                Some(Err(e)) => return Err(e),
                 None => state.end()?,
             }
         }
@@ -175,3 +198,6 @@ impl<B: BatchBuilder, S> State<B, S> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Writes a source to a dataset: everything or nothing.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use arrow::array::Array;
+use arrow::record_batch::RecordBatch;
+use futures::StreamExt;
+use lakebed_dataset::Dataset;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::adapt::Adapter;
+use crate::error::Problem;
+use crate::error::Result;
+use crate::options::ImportOptions;
+use crate::source::BatchStream;
+use crate::source::Event;
+use crate::source::Source;
+
+/// Problems that a [`Report`] lists; what comes after is counted only.
+const LISTED: usize = 10_000;
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows written or skipped so far.
+    pub rows: u64,
+    /// Rows of the source.
+    pub total: u64,
+    /// Bytes written so far, as they are in memory: encoded images as they are in their files.
+    pub bytes: u64,
+}
+
+/// What an import did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Report {
+    /// The dataset with the new rows.
+    pub dataset: Dataset,
+    /// Rows added. If there are none, nothing was committed.
+    pub rows: u64,
+    /// Bytes added, as they are in memory.
+    pub bytes: u64,
+    /// What was odd about rows that were kept, the first 10,000.
+    pub warnings: Vec<Problem>,
+    /// How many warnings there were.
+    pub warning_count: u64,
+    /// Rows that were left out, the first 10,000.
+    pub skipped: Vec<Problem>,
+    /// How many rows were left out.
+    pub skipped_count: u64,
+    /// From the first read to the commit's end.
+    pub elapsed: Duration,
+}
+
+/// Appends all rows of a source to a dataset and commits once, at the end.
+///
+/// The dataset may have rows already: its order of columns and its class codes hold. Reading goes
+/// on while batches are written; about three batches are in memory at one time. `progress` is
+/// called after every batch.
+///
+/// # Errors
+/// [`crate::Error::DoesNotFit`] before anything is read; whatever the source or the dataset
+/// reports. Nothing is committed then.
+#[tracing::instrument(skip_all, fields(format = source.format(), rows = source.rows()))]
+pub async fn ingest(
+    source: Box<dyn Source>,
+    dataset: &Dataset,
+    options: &ImportOptions,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Report> {
+    let begun = Instant::now();
+    let adapter = Adapter::new(source.schema(), dataset.schema())?;
+    let message = format!("ingest {}", source.format());
+    let mut at = Progress { rows: 0, total: source.rows(), bytes: 0 };
+    let mut report = Report {
+        dataset: dataset.clone(),
+        rows: 0,
+        bytes: 0,
+        warnings: Vec::new(),
+        warning_count: 0,
+        skipped: Vec::new(),
+        skipped_count: 0,
+        elapsed: Duration::ZERO,
+    };
+    let mut writer = dataset.append()?;
+    // The reading task ends with this function, however it ends.
+    let mut reading = JoinSet::new();
+    let mut events = read_ahead(source.batches(options), &mut reading);
+    while let Some(event) = events.recv().await {
+        match event? {
+            Event::Batch(batch) => {
+                let batch = adapter.apply(&batch)?;
+                writer.write(&batch).await?;
+                report.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
+                report.bytes += bytes_of(&batch);
+            }
+            Event::Warning(problem) => {
+                tracing::debug!(%problem, "warning");
+                note(problem, &mut report.warnings, &mut report.warning_count);
+                continue;
+            }
+            Event::Skipped(problem) => {
+                tracing::debug!(%problem, "skipped");
+                note(problem, &mut report.skipped, &mut report.skipped_count);
+            }
+        }
+        at.rows = report.rows + report.skipped_count;
+        at.bytes = report.bytes;
+        progress(at);
+    }
+    // The channel also closes if the reading task dies: that must not look like the end.
+    while let Some(ended) = reading.join_next().await {
+        ended.map_err(|e| crate::Error::Stopped { reason: e.to_string() })?;
+    }
+    if report.rows > 0 {
+        report.dataset = writer.commit(&message).await?;
+    }
+    report.elapsed = begun.elapsed();
+    Ok(report)
+}
+
+/// Reads on its own task, so that reading goes on while a batch is being written.
+fn read_ahead(
+    mut batches: BatchStream,
+    reading: &mut JoinSet<()>,
+) -> mpsc::Receiver<Result<Event>> {
+    let (sender, events) = mpsc::channel(1);
+    reading.spawn(async move {
+        while let Some(event) = batches.next().await {
+            if sender.send(event).await.is_err() {
+                return;
+            }
+        }
+    });
+    events
+}
+
+fn note(problem: Problem, listed: &mut Vec<Problem>, count: &mut u64) {
+    *count += 1;
+    if listed.len() < LISTED {
+        listed.push(problem);
+    }
+}
+
+fn bytes_of(batch: &RecordBatch) -> u64 {
+    let sizes = batch.columns().iter().map(|array| {
+        let slice = array.to_data().get_slice_memory_size();
+        slice.unwrap_or_else(|_| array.get_array_memory_size())
+    });
+    u64::try_from(sizes.sum::<usize>()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
