@@ -1,0 +1,194 @@
+//! Plain words for sqlparser's messages, and advice for the usual mistakes.
+
+use lakebed_core::nearest::nearest;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::TokenWithSpan;
+
+use crate::error::SyntaxError;
+use crate::keywords;
+use crate::span::Span;
+
+/// `Expected: X, found: Y` in our form; `found` is the token as the text has it.
+pub(crate) fn in_our_words(message: &str, found: Option<&str>) -> String {
+    let end = "the end of the query";
+    let Some(rest) = message.strip_prefix("Expected: ") else {
+        return match message.split_once(" found: ") {
+            Some((before, _)) => format!("{before} found {}", found.unwrap_or(end)),
+            None => message.to_string(),
+        };
+    };
+    let (expected, _) = rest.rsplit_once(", found: ").unwrap_or((rest, ""));
+    let expected = match expected {
+        "an expression" | "an expression:" => "an expression",
+        "end of statement" | "end of query" => end,
+        "SELECT, VALUES, or a subquery in the query body" => "SELECT",
+        ")" => "')'",
+        "]" => "']'",
+        "(" => "'('",
+        other => other,
+    };
+    format!("expected {expected}, found {}", found.unwrap_or(end))
+}
+
+/// A text that does not even split into tokens.
+pub(crate) fn unreadable(message: &str, span: Span, text: &str) -> SyntaxError {
+    let lower = message.to_ascii_lowercase();
+    if lower.contains("unterminated string") {
+        return SyntaxError::new("this text is never closed", Some(span))
+            .with_hint("add a ' at its end; a ' inside a text is written twice: 'it''s'");
+    }
+    if lower.contains("before eof") || lower.contains("delimiter") {
+        return SyntaxError::new("this name is never closed", Some(span))
+            .with_hint("add a \" at its end");
+    }
+    if lower.contains("comment") {
+        return SyntaxError::new("a comment /* ... is never closed", Some(Span::end_of(text)))
+            .with_hint("add */ at its end");
+    }
+    SyntaxError::new(message, Some(span))
+}
+
+/// Mistakes that are clearer before the parser stumbles over them.
+pub(crate) fn refuse_early(
+    tokens: &[TokenWithSpan],
+    text: &str,
+    tql: bool,
+) -> Result<(), SyntaxError> {
+    let first = keyword(tokens.first());
+    let span = tokens.first().and_then(|t| Span::from_sqlparser(t.span));
+    if let Keyword::INSERT | Keyword::UPDATE | Keyword::DELETE | Keyword::MERGE = first {
+        return Err(SyntaxError::new(format!("a query cannot change data, found {first:?}"), span)
+            .with_hint("a dataset opened for queries is read-only; run this through execute"));
+    }
+    let starts = matches!(first, Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE)
+        || tokens.first().is_some_and(|t| t.token == Token::LParen);
+    if !starts && let Some(token) = tokens.first() {
+        let found = token.token.to_string();
+        let error = SyntaxError::new(format!("expected SELECT, found {found}"), span);
+        return Err(match nearest(&found, ["SELECT", "WITH", "EXPLAIN"]) {
+            Some(word) => error.with_hint(format!("did you mean {word}?")),
+            None => error.with_hint("a query begins with SELECT"),
+        });
+    }
+    for (index, token) in tokens.iter().enumerate() {
+        let next = tokens.get(index + 1);
+        let here = |t: Option<&TokenWithSpan>| {
+            t.map_or(Some(Span::end_of(text)), |t| Span::from_sqlparser(t.span))
+        };
+        let word = keyword(Some(token));
+        if let (Keyword::FROM | Keyword::JOIN, Some(Token::SingleQuotedString(name))) =
+            (word, next.map(|t| &t.token))
+        {
+            // `FROM` also stands inside EXTRACT, TRIM and SUBSTRING, where a text is right.
+            let inside = inside_call(tokens, index);
+            if !inside {
+                return Err(SyntaxError::new(
+                    format!("expected the name of a dataset after {word:?}, found '{name}'"),
+                    here(next),
+                )
+                .with_hint(format!("single quotes make text; write \"{name}\" with double quotes")));
+            }
+        }
+        if word == Keyword::LIMIT
+            && matches!(
+                next.map(|t| &t.token),
+                Some(Token::Number(..) | Token::Placeholder(_))
+            )
+            && tokens.get(index + 2).is_some_and(|t| t.token == Token::Comma)
+        {
+            return Err(SyntaxError::new(
+                "LIMIT takes one number, found ','",
+                here(tokens.get(index + 2)),
+            )
+            .with_hint("write LIMIT count OFFSET start"));
+        }
+        if tql
+            && word == Keyword::SELECT
+            && keyword(next) == Keyword::FROM
+        {
+            return Err(SyntaxError::new("expected an expression or *, found FROM", here(next))
+                .with_hint("write SELECT * FROM ... for all columns"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the innermost open parenthesis before `index` holds no SELECT.
+fn inside_call(tokens: &[TokenWithSpan], index: usize) -> bool {
+    let mut depth = 0_i64;
+    for token in tokens.iter().take(index).rev() {
+        match &token.token {
+            Token::RParen => depth += 1,
+            Token::LParen if depth == 0 => return true,
+            Token::LParen => depth -= 1,
+            Token::Word(word) if depth == 0 && word.keyword == Keyword::SELECT => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// What to write instead, where the token at fault or those before it tell.
+pub(crate) fn advice(
+    message: &str,
+    token: Option<&TokenWithSpan>,
+    source: &[TokenWithSpan],
+    tql: bool,
+) -> Option<String> {
+    let Some(token) = token else {
+        return message
+            .contains("an expression")
+            .then(|| "the query ends where a value, column or call should follow".to_string());
+    };
+    let before = source
+        .iter()
+        .take_while(|t| t.span.start < token.span.start)
+        .filter(|t| !matches!(t.token, Token::Whitespace(_)))
+        .last();
+    match &token.token {
+        Token::SingleQuotedString(name) if keyword(before) == Keyword::AS => {
+            Some(format!("names stand in double quotes: \"{name}\""))
+        }
+        Token::Word(word) if word.quote_style.is_none() => {
+            if let Some(previous) = before
+                && matches!(previous.token, Token::Comma)
+                && keywords::is_reserved(&word.value)
+            {
+                return Some(format!(
+                    "remove the ',' before {word}, or write \"{word}\" if it is a column"
+                ));
+            }
+            if message.contains("end of the query") {
+                if let Some(meant) = nearest(&word.value, keywords::clause_words())
+                    && !meant.eq_ignore_ascii_case(&word.value)
+                {
+                    return Some(format!("did you mean {meant}?"));
+                }
+                if keywords::is_reserved(&word.value) {
+                    return Some("this clause is in the wrong place or stands twice".to_string());
+                }
+                return Some("a ',' or an operator may be missing before it".to_string());
+            }
+            if message.contains("an expression") && keywords::is_reserved(&word.value) {
+                return Some(format!("write \"{word}\" in double quotes if it is a column"));
+            }
+            None
+        }
+        Token::Number(..) | Token::SingleQuotedString(_) if message.contains("end of the query") => {
+            Some("a ',' or an operator may be missing before it".to_string())
+        }
+        Token::Colon if tql => Some("':' stands in subscripts and weights only".to_string()),
+        Token::LBracket if message.contains("end of the query") => {
+            Some("a subscript follows a column, a call or a ')'".to_string())
+        }
+        _ => None,
+    }
+}
+
+fn keyword(token: Option<&TokenWithSpan>) -> Keyword {
+    match token.map(|t| &t.token) {
+        Some(Token::Word(word)) if word.quote_style.is_none() => word.keyword,
+        _ => Keyword::NoKeyword,
+    }
+}
