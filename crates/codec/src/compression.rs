@@ -91,3 +91,6 @@ pub(crate) fn check_ratio(what: &str, stored: u64, raw: u64, limits: &Limits) ->
 pub(crate) fn wrong_length(what: &'static str, found: usize, expected: usize) -> Error {
     Error::damaged(what, format!("it holds {found} bytes, its directory says {expected}"))
 }
+
+#[cfg(test)]
+mod tests;

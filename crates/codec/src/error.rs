@@ -1,6 +1,5 @@
 //! What can go wrong between bytes and tensors.
 
-use lakebed_core::Shape;
 use thiserror::Error as ThisError;
 
 /// The result of this crate's functions.
@@ -33,9 +32,9 @@ pub enum Error {
     #[error("a region of {region} does not lie in a picture of {shape}")]
     Region {
         /// The shape of the region's result.
-        region: Shape,
+        region: String,
         /// The picture's `[height, width, channels]`.
-        shape: Shape,
+        shape: String,
     },
     /// A value that cannot be encoded as asked.
     #[error("cannot encode {what}: {reason}")]

@@ -165,3 +165,12 @@ fn decode_checked<T: Integer>(bytes: &[u8], count: usize, out: &mut Vec<T>) -> R
     reader.finish()?;
     sink.finish()
 }
+
+#[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "test data is made to fit"
+)]
+mod tests;

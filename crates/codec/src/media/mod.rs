@@ -174,3 +174,7 @@ fn check_pixels(what: &'static str, shape: &Shape, pixels: &[u8]) -> Result<(u32
     }
     Ok((rows, columns, channels))
 }
+
+#[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "test data is made to fit")]
+mod tests;

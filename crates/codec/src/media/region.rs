@@ -21,7 +21,7 @@ pub(super) fn decode(
 ) -> Result<()> {
     let info = probe(bytes, limits)?;
     let shape = info.shape();
-    let outside = || Error::Region { region: region.shape(), shape };
+    let outside = || Error::Region { region: region.shape().to_string(), shape: shape.to_string() };
     let &[rows, columns, channels] = region.axes() else {
         return Err(outside());
     };

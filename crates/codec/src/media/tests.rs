@@ -1,0 +1,398 @@
+use std::time::Instant;
+
+use jpeg_encoder::ColorType as JpegColor;
+use jpeg_encoder::Encoder as JpegWriter;
+use jpeg_encoder::SamplingFactor;
+use lakebed_core::subscript;
+use proptest::prelude::*;
+
+use super::*;
+
+mod files;
+
+use files::PngFile;
+
+fn limits() -> Limits {
+    Limits::default()
+}
+
+fn shape(dims: &[usize]) -> Shape {
+    Shape::new(dims).unwrap()
+}
+
+/// Pixels that vary in every direction, so that a swapped axis or a shifted row shows.
+fn drawn(height: usize, width: usize, channels: usize) -> Vec<u8> {
+    let mut pixels = Vec::with_capacity(height * width * channels);
+    for y in 0..height {
+        for x in 0..width {
+            for c in 0..channels {
+                let wave = (x * 3 + y * 5 + c * 80) % 256;
+                pixels.push(if (x / 7 + y / 5) % 3 == 0 { 255 - wave as u8 } else { wave as u8 });
+            }
+        }
+    }
+    pixels
+}
+
+fn region_of(text: &str, shape: &Shape) -> Region {
+    subscript::resolve(&subscript::parse_list(text).unwrap(), shape).unwrap()
+}
+
+/// JPEG files of every kind that tests can produce, with the channels they decode to.
+fn jpegs(height: usize, width: usize) -> Vec<(String, Vec<u8>, usize)> {
+    let mut files = Vec::new();
+    let kinds = [
+        (JpegColor::Luma, 1, 1),
+        (JpegColor::Rgb, 3, 3),
+        (JpegColor::Cmyk, 4, 3),
+        (JpegColor::CmykAsYcck, 4, 3),
+    ];
+    let samplings = [
+        SamplingFactor::F_1_1,
+        SamplingFactor::F_2_1,
+        SamplingFactor::F_1_2,
+        SamplingFactor::F_2_2,
+        SamplingFactor::F_4_1,
+    ];
+    for (color, stored, channels) in kinds {
+        for sampling in samplings {
+            for (progressive, restart) in [(false, 0), (true, 0), (false, 3)] {
+                let mut bytes = Vec::new();
+                let mut writer = JpegWriter::new(&mut bytes, 85);
+                writer.set_sampling_factor(sampling);
+                writer.set_progressive(progressive);
+                if restart > 0 {
+                    writer.set_restart_interval(restart);
+                }
+                let (w, h) = (u16::try_from(width).unwrap(), u16::try_from(height).unwrap());
+                writer.encode(&drawn(height, width, stored), w, h, color).unwrap();
+                let name = format!("{color:?} {sampling:?} progressive {progressive} {restart}");
+                files.push((name, bytes, channels));
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn png_probe_and_decode_agree_for_every_color_type() {
+    for file in PngFile::every_kind(7, 13) {
+        let (bytes, expected) = (file.bytes(), file.expected());
+        let info = probe(&bytes, &limits()).unwrap();
+        let (shape, pixels) = decode(&bytes, &limits()).unwrap();
+        assert_eq!(info.kind, MediaKind::Png);
+        assert_eq!(info.shape(), shape, "{file:?}");
+        assert_eq!(info.channels, file.channels(), "{file:?}");
+        assert_eq!(pixels, expected, "{file:?}");
+        assert_eq!(verify_complete(&bytes, &limits()).unwrap(), info);
+    }
+}
+
+#[test]
+fn jpeg_probe_and_decode_agree_for_every_kind() {
+    for (height, width) in [(45, 67), (16, 16), (1, 1), (8, 33)] {
+        for (name, bytes, channels) in jpegs(height, width) {
+            let info = probe(&bytes, &limits()).unwrap();
+            let (found, pixels) =
+                decode(&bytes, &limits()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(info.kind, MediaKind::Jpeg);
+            assert_eq!(info.shape(), found, "{name}");
+            assert_eq!(found, shape(&[height, width, channels]), "{name}");
+            assert_eq!(pixels.len(), found.elements());
+            assert_eq!(verify_complete(&bytes, &limits()).unwrap(), info, "{name}");
+        }
+    }
+}
+
+/// Smooth pictures survive JPEG almost unchanged, so a wrong colour conversion shows.
+#[test]
+fn jpeg_colors_are_the_pictures_colors() {
+    let (height, width) = (48, 64);
+    let flat = |color: &[u8]| color.repeat(height * width);
+    let close = |pixels: &[u8], expected: &[u8]| {
+        pixels
+            .chunks(expected.len())
+            .all(|p| p.iter().zip(expected).all(|(a, b)| a.abs_diff(*b) < 6))
+    };
+    for (color, stored, expected) in [
+        (JpegColor::Luma, &[90][..], &[90][..]),
+        (JpegColor::Rgb, &[200, 40, 90], &[200, 40, 90]),
+        // No black: cyan takes red away, and so on.
+        (JpegColor::Cmyk, &[55, 215, 165, 0], &[200, 40, 90]),
+        (JpegColor::CmykAsYcck, &[55, 215, 165, 0], &[200, 40, 90]),
+    ] {
+        let mut bytes = Vec::new();
+        JpegWriter::new(&mut bytes, 95)
+            .encode(&flat(stored), width as u16, height as u16, color)
+            .unwrap();
+        let (_, pixels) = decode(&bytes, &limits()).unwrap();
+        assert!(close(&pixels, expected), "{color:?}: {:?}", &pixels[..expected.len()]);
+    }
+}
+
+#[test]
+fn decoded_jpeg_pixels_are_those_of_the_image_crate() {
+    for (name, bytes, channels) in jpegs(50, 70) {
+        let reference = image::load_from_memory(&bytes).unwrap();
+        let expected = if channels == 1 {
+            reference.to_luma8().into_raw()
+        } else {
+            reference.to_rgb8().into_raw()
+        };
+        assert_eq!(decode(&bytes, &limits()).unwrap().1, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_region_is_a_cut_of_the_whole() {
+    let (height, width) = (75, 90);
+    let mut files: Vec<(String, Vec<u8>)> =
+        jpegs(height, width).into_iter().map(|(name, bytes, _)| (name, bytes)).collect();
+    files.extend(PngFile::every_kind(height, width).map(|f| (format!("{f:?}"), f.bytes())));
+    for (name, bytes) in files {
+        let (shape, whole) = decode(&bytes, &limits()).unwrap();
+        for text in [
+            "...",
+            "0",
+            "10:20, 5:9",
+            "::-1, ::-2",
+            "3:70:9, 4",
+            "74:2:-5, :, 0",
+            "-1",
+            "0:17, 80:, 0:1",
+            "0:31",
+            "5:5",
+            "40, 50, 0",
+        ] {
+            let region = region_of(text, &shape);
+            let mut expected = vec![1, 2, 3];
+            region.copy(&whole, &shape, 1, &mut expected);
+            let mut found = vec![1, 2, 3];
+            decode_region(&bytes, &region, &limits(), &mut found).unwrap();
+            assert!(found == expected, "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_region_outside_the_picture_is_an_error() {
+    let pixels = drawn(10, 10, 3);
+    let bytes = encode_png(&shape(&[10, 10, 3]), &pixels).unwrap();
+    for other in [&[11, 10, 3][..], &[10, 10, 4], &[10, 10]] {
+        let mut out = vec![5];
+        let result = decode_region(&bytes, &Region::whole(&shape(other)), &limits(), &mut out);
+        assert!(matches!(result, Err(Error::Region { .. })), "{result:?}");
+        assert_eq!(out, [5]);
+    }
+}
+
+#[test]
+fn the_rows_below_a_region_are_not_decoded() {
+    let (height, width) = (400, 100);
+    let pixels = drawn(height, width, 3);
+    let region = region_of("0:40", &shape(&[height, width, 3]));
+    // Damage in the lower half of the coded pixels, structure intact.
+    let mut png = encode_png(&shape(&[height, width, 3]), &pixels).unwrap();
+    let at = png.len() * 3 / 4;
+    png[at] ^= 0x55;
+    let mut out = Vec::new();
+    assert!(verify_complete(&png, &limits()).is_err());
+    decode_region(&png, &region, &limits(), &mut out).unwrap();
+    assert_eq!(out, pixels[..40 * width * 3]);
+
+    let large = drawn(2000, 800, 3);
+    let jpeg = encode_jpeg(&shape(&[2000, 800, 3]), &large, 90).unwrap();
+    let time = |region: &Region| {
+        (0..5)
+            .map(|_| {
+                let started = Instant::now();
+                decode_region(&jpeg, region, &limits(), &mut Vec::new()).unwrap();
+                started.elapsed()
+            })
+            .min()
+            .unwrap()
+    };
+    let all = time(&Region::whole(&shape(&[2000, 800, 3])));
+    let top = time(&region_of("0:40", &shape(&[2000, 800, 3])));
+    assert!(top * 3 < all, "{top:?} for the top, {all:?} for all");
+}
+
+#[test]
+fn every_truncation_is_named() {
+    let mut files: Vec<(String, Vec<u8>)> =
+        jpegs(24, 31).into_iter().map(|(name, bytes, _)| (name, bytes)).collect();
+    files.extend(PngFile::every_kind(9, 11).map(|f| (format!("{f:?}"), f.bytes())));
+    for (name, bytes) in files {
+        for cut in 8..bytes.len() {
+            match verify_complete(&bytes[..cut], &limits()) {
+                Err(Error::Damaged { reason, .. }) => {
+                    let expected = format!("truncated after {cut} bytes");
+                    assert!(reason.starts_with(&expected), "{name} cut at {cut}: {reason}");
+                }
+                other => panic!("{name} cut at {cut} of {}: {other:?}", bytes.len()),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_truncated_jpeg_is_no_grey_picture() {
+    let bytes = encode_jpeg(&shape(&[200, 200, 3]), &drawn(200, 200, 3), 90).unwrap();
+    let cut = &bytes[..bytes.len() / 2];
+    assert!(matches!(decode(cut, &limits()), Err(Error::Damaged { .. })));
+    // With an end marker glued on, the entropy data itself breaks off.
+    let glued = [cut, &[0xff, 0xd9]].concat();
+    assert!(matches!(verify_complete(&glued, &limits()), Err(Error::Damaged { .. })));
+    // Bytes after the end marker do no harm: cameras append previews there.
+    let appended = [&bytes[..], b"appended"].concat();
+    verify_complete(&appended, &limits()).unwrap();
+}
+
+#[test]
+fn a_wrong_png_checksum_is_damage() {
+    let bytes = encode_png(&shape(&[30, 30, 3]), &drawn(30, 30, 3)).unwrap();
+    for at in (8..bytes.len() - 12).step_by(3) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        let result = verify_complete(&flipped, &limits());
+        assert!(result.is_err(), "flip at {at}: {result:?}");
+    }
+}
+
+#[test]
+fn a_huge_header_is_refused_at_once() {
+    let started = Instant::now();
+    let mut jpeg = encode_jpeg(&shape(&[16, 16, 3]), &drawn(16, 16, 3), 80).unwrap();
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
+    for bytes in [
+        files::png_header_only(60_000, 60_000),
+        files::png_header_only(u32::MAX >> 1, 1 << 20),
+        jpeg,
+    ] {
+        let region = Region::whole(&shape(&[1, 1, 1]));
+        for error in [
+            probe(&bytes, &limits()).unwrap_err(),
+            decode(&bytes, &limits()).unwrap_err(),
+            verify_complete(&bytes, &limits()).unwrap_err(),
+            decode_region(&bytes, &region, &limits(), &mut Vec::new()).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("raise `max_pixels`"), "{error}");
+        }
+    }
+    // Few pixels, but more bytes than allowed.
+    let bytes = encode_png(&shape(&[100, 100, 3]), &drawn(100, 100, 3)).unwrap();
+    let small = Limits { max_sample_bytes: 29_999, ..limits() };
+    let error = decode(&bytes, &small).unwrap_err();
+    assert!(error.to_string().contains("raise `max_sample_bytes`"), "{error}");
+    decode(&bytes, &Limits { max_sample_bytes: 30_000, ..limits() }).unwrap();
+    // A gigabyte of pixels out of a few bytes.
+    let error = decode(&files::png_header_only(1 << 14, 1 << 14), &limits()).unwrap_err();
+    assert!(error.to_string().contains("raise `max_ratio`"), "{error}");
+    assert!(started.elapsed().as_millis() < 100, "{:?}", started.elapsed());
+}
+
+#[test]
+fn other_files_are_not_pictures() {
+    for bytes in [&b"GIF89a.........."[..], b"hello", &[0; 64], b"\xff\xd8", b"\x89PNG"] {
+        assert!(matches!(probe(bytes, &limits()), Err(Error::Unsupported { .. })));
+    }
+    assert!(matches!(probe(b"", &limits()), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn encoders_refuse_other_shapes() {
+    for (dims, len) in [(&[4, 4][..], 16), (&[4, 4, 3], 47), (&[0, 4, 3], 0), (&[2, 2, 5], 20)] {
+        let pixels = vec![0; len];
+        assert!(matches!(encode_png(&shape(dims), &pixels), Err(Error::Encode { .. })));
+        assert!(matches!(encode_jpeg(&shape(dims), &pixels, 90), Err(Error::Encode { .. })));
+    }
+    let wide = vec![0; 70_000];
+    assert!(matches!(encode_jpeg(&shape(&[1, 70_000, 1]), &wide, 90), Err(Error::Encode { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn png_comes_back(height in 1usize..40, width in 1usize..40, channels in proptest::sample::select(vec![1usize, 3, 4])) {
+        let pixels = drawn(height, width, channels);
+        let bytes = encode_png(&shape(&[height, width, channels]), &pixels).unwrap();
+        prop_assert_eq!(decode(&bytes, &limits()).unwrap(), (shape(&[height, width, channels]), pixels));
+    }
+
+    #[test]
+    fn flipped_and_cut_pictures_never_panic(
+        which in any::<prop::sample::Index>(),
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        cut in any::<prop::sample::Index>(),
+        repair in any::<bool>(),
+    ) {
+        let mut files: Vec<Vec<u8>> = jpegs(40, 37).into_iter().map(|file| file.1).collect();
+        files.extend(PngFile::every_kind(12, 17).map(|file| file.bytes()));
+        let mut bytes = files[which.index(files.len())].clone();
+        for (at, xor) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= xor;
+        }
+        if repair {
+            files::repair_png_checksums(&mut bytes);
+        }
+        let small = Limits { max_pixels: 1 << 20, max_sample_bytes: 1 << 22, ..limits() };
+        for bytes in [&bytes[..], &bytes[..cut.index(bytes.len())]] {
+            let header = probe(bytes, &small);
+            let whole = decode(bytes, &small);
+            if let Ok((shape, pixels)) = &whole {
+                prop_assert_eq!(*shape, header.clone().unwrap().shape());
+                prop_assert_eq!(pixels.len(), shape.elements());
+            }
+            let _ = verify_complete(bytes, &small);
+            let region = Region::whole(&shape(&[1, 1, 1]));
+            let _ = decode_region(bytes, &region, &small, &mut Vec::new());
+        }
+    }
+}
+
+/// Prints speeds: `cargo test --release -p lakebed-codec -- --ignored --nocapture speed`.
+#[test]
+#[ignore = "measures"]
+fn speed_of_pictures() {
+    fn measure(name: &str, bytes: usize, mut run: impl FnMut()) {
+        let best = (0..20)
+            .map(|_| {
+                let started = Instant::now();
+                run();
+                started.elapsed().as_secs_f64()
+            })
+            .fold(f64::MAX, f64::min);
+        println!(
+            "{name:<36} {:>8.3} ms {:>7.0} MB/s of pixels",
+            best * 1e3,
+            bytes as f64 / best / 1e6
+        );
+    }
+    let (height, width) = (480, 640);
+    let all = height * width * 3;
+    let dims = shape(&[height, width, 3]);
+    let pixels = drawn(height, width, 3);
+    let png = encode_png(&dims, &pixels).unwrap();
+    let mut progressive = Vec::new();
+    let mut writer = JpegWriter::new(&mut progressive, 85);
+    writer.set_progressive(true);
+    writer.encode(&pixels, 640, 480, JpegColor::Rgb).unwrap();
+    let jpeg = encode_jpeg(&dims, &pixels, 85).unwrap();
+    for (name, bytes) in [("jpeg", &jpeg), ("progressive jpeg", &progressive), ("png", &png)] {
+        println!("{name}: {} bytes", bytes.len());
+        measure("  probe", all, || {
+            let _ = probe(bytes, &limits()).unwrap();
+        });
+        measure("  decode", all, || drop(decode(bytes, &limits()).unwrap()));
+        measure("  verify_complete", all, || {
+            let _ = verify_complete(bytes, &limits()).unwrap();
+        });
+        let corner = region_of("0:100, 0:100", &dims);
+        measure("  region [0:100, 0:100]", all, || {
+            decode_region(bytes, &corner, &limits(), &mut Vec::new()).unwrap();
+        });
+    }
+}
