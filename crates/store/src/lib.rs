@@ -39,6 +39,7 @@ pub use metered::Metered;
 pub use objects::ObjectStoreBackend;
 pub use open::open;
 pub use open::open_metered;
+pub use open::open_with;
 pub use operation::Operation;
 pub use resolve::Outcome;
 pub use resolve::create_resolved;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use lakebed_core::Env;
 use object_store::RetryConfig;
 use object_store::aws::AmazonS3Builder;
+use object_store::aws::AmazonS3ConfigKey;
 use object_store::memory::InMemory;
 use url::Url;
 
@@ -47,12 +48,21 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>> {
 /// # Errors
 /// As [`open`].
 pub fn open_metered(url: &str) -> Result<(Arc<dyn Store>, Arc<Meter>)> {
+    open_with(url, &[])
+}
+
+/// As [`open_metered`], with S3 settings that override those of the environment, by the same names
+/// (`AWS_ENDPOINT` and so on). Other schemes ignore them.
+///
+/// # Errors
+/// As [`open`], and [`Error::InvalidUrl`] for an unknown setting.
+pub fn open_with(url: &str, settings: &[(&str, &str)]) -> Result<(Arc<dyn Store>, Arc<Meter>)> {
     let meter = Arc::new(Meter::default());
-    let retrying = Retrying::new(backend(url)?, RetryPolicy::default(), Env::system());
+    let retrying = Retrying::new(backend(url, settings)?, RetryPolicy::default(), Env::system());
     Ok((Arc::new(Metered::new(Arc::new(retrying), Arc::clone(&meter))), meter))
 }
 
-fn backend(url: &str) -> Result<Arc<dyn Store>> {
+fn backend(url: &str, settings: &[(&str, &str)]) -> Result<Arc<dyn Store>> {
     let Some((scheme, rest)) = url.split_once("://") else {
         if url.is_empty() {
             return Err(invalid(
@@ -69,7 +79,7 @@ fn backend(url: &str) -> Result<Arc<dyn Store>> {
             Ok(Arc::new(LocalStore::new(path)?))
         }
         "mem" => memory(url, rest),
-        "s3" => s3(url, rest),
+        "s3" => s3(url, rest, settings),
         _ => Err(invalid(url, "use a path, file://, mem:// or s3://")),
     }
 }
@@ -86,14 +96,19 @@ fn memory(url: &str, name: &str) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(ObjectStoreBackend::new(inner, url, "")?))
 }
 
-fn s3(url: &str, rest: &str) -> Result<Arc<dyn Store>> {
+fn s3(url: &str, rest: &str, settings: &[(&str, &str)]) -> Result<Arc<dyn Store>> {
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() {
         return Err(invalid(url, "write s3://bucket/prefix"));
     }
     let retry =
         RetryConfig { max_retries: S3_RETRIES, retry_timeout: S3_GIVE_UP, ..Default::default() };
-    let inner = AmazonS3Builder::from_env()
+    let mut builder = AmazonS3Builder::from_env();
+    for (name, value) in settings {
+        let known = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>();
+        builder = builder.with_config(known.map_err(|e| invalid(url, &e.to_string()))?, *value);
+    }
+    let inner = builder
         .with_bucket_name(bucket)
         .with_retry(retry)
         .build()

@@ -49,7 +49,8 @@ impl Retrying {
         F: Future<Output = Result<T>>,
     {
         let mut wait = self.policy.first_wait;
-        for attempt in 1u32.. {
+        let mut attempt = 1;
+        loop {
             match read().await {
                 Err(error) if error.is_transient() && attempt < self.policy.attempts => {
                     tracing::debug!(key, attempt, %error, "reading again");
@@ -59,8 +60,8 @@ impl Retrying {
             let thousandths = u32::try_from(self.env.random_u64() % 1000).unwrap_or(0);
             tokio::time::sleep(wait + wait * thousandths / 1000).await;
             wait = wait.saturating_mul(2);
+            attempt += 1;
         }
-        read().await
     }
 }
 

@@ -32,3 +32,26 @@ pub(super) fn reading(error: io::Error, location: &str, key: &str, path: &Path) 
 pub(super) fn lacks_links(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported || matches!(error.raw_os_error(), Some(1 | 95 | 45))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operating_systems_refusals_are_typed() {
+        let said = |code| local(io::Error::from_raw_os_error(code), "write", Path::new("/x/y"));
+        for (code, advice) in [(30, "read-only"), (28, "free some space"), (13, "check the owner")]
+        {
+            let error = said(code);
+            assert!(error.to_string().contains(advice) && error.to_string().contains("/x/y"));
+            assert!(!error.may_have_landed());
+        }
+        assert!(matches!(said(30), Error::ReadOnly { .. }));
+        assert!(matches!(said(28), Error::Full { .. }));
+        assert!(matches!(said(122), Error::Full { .. }));
+        assert!(matches!(said(13), Error::Denied { .. }));
+        assert!(matches!(said(5), Error::Local { .. }));
+        assert!(lacks_links(&io::Error::from_raw_os_error(1)));
+        assert!(!lacks_links(&io::Error::from_raw_os_error(17)));
+    }
+}

@@ -20,6 +20,7 @@ use super::errors;
 use crate::error::Error;
 use crate::error::Result;
 use crate::key::TEMPORARY_FOLDER;
+use crate::key::check_key;
 use crate::store::ObjectInfo;
 
 /// The files of one store.
@@ -60,12 +61,19 @@ impl Tree {
         let path = folder.join(format!("{:032x}", self.env.random_u128()));
         let open = || OpenOptions::new().write(true).create_new(true).open(&path);
         let file = match open() {
-            // Not settled: nothing in this folder has to survive a power cut.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&folder)
-                .map_err(|e| errors::local(e, "create folder", &folder))
-                .and_then(|()| open().map_err(|e| errors::local(e, "create", &path)))?,
-            other => other.map_err(|e| errors::local(e, "create", &path))?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                // The first write, or the store was removed from outside. `tmp` itself need not
+                // survive a power cut, what lies above it must.
+                self.unsettle();
+                self.settle(&self.root)?;
+                match fs::create_dir(&folder) {
+                    Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+                    _ => open(),
+                }
+            }
+            other => other,
         };
+        let file = file.map_err(|e| errors::local(e, "create", &path))?;
         Ok(Staged { tree: Arc::clone(self), key: key.to_owned(), file, path, bytes: 0 })
     }
 
@@ -98,7 +106,7 @@ impl Tree {
             };
             for entry in entries {
                 let entry = entry.map_err(|e| errors::local(e, "list", &path))?;
-                // A name that is not text was not written by this store.
+                // What is not a key was not written by this crate.
                 let Ok(name) = entry.file_name().into_string() else { continue };
                 if prefix.is_empty() && name == TEMPORARY_FOLDER {
                     continue;
@@ -107,7 +115,7 @@ impl Tree {
                 let kind = entry.file_type().map_err(|e| errors::local(e, "list", &path))?;
                 if kind.is_dir() {
                     pending.push(key);
-                } else if kind.is_file() {
+                } else if kind.is_file() && check_key(&key).is_ok() {
                     match entry.metadata() {
                         Ok(meta) => found.push(ObjectInfo { key, size: meta.len() }),
                         // Deleted since the folder was read.
@@ -121,8 +129,9 @@ impl Tree {
         Ok(found)
     }
 
-    /// Makes `folder`, which is the root or below it, and the folders above it, and syncs the name
-    /// of each one once per store: another process may have made it and not have synced it yet.
+    /// Makes `folder`, which is the root or below it, and the folders above it that are missing.
+    /// The name of each one in the store is synced once per store, even if it was there: another
+    /// process may have made it and not have synced it yet.
     fn settle(&self, folder: &Path) -> Result<()> {
         let settled = self.settle_chain(folder);
         if let Err((e, _)) = &settled
@@ -140,7 +149,7 @@ impl Tree {
             return Ok(());
         }
         let Some(parent) = folder.parent() else { return Ok(()) };
-        let inside = folder != self.root;
+        let inside = folder != self.root && folder.starts_with(&self.root);
         let missing = !folder.exists();
         if inside || (missing && !parent.exists()) {
             self.settle_chain(parent)?;
