@@ -154,3 +154,14 @@ pub fn number_rows<T: ArrowPrimitiveType>(
 ) -> ArrayRef {
     Arc::new(PrimitiveArray::<T>::new(values.into(), nulls.filter(|nulls| nulls.null_count() > 0)))
 }
+
+/// How many numbers a null row holds in a fixed form.
+pub fn fixed(ty: &TensorType) -> usize {
+    match ty.layout {
+        Layout::Scalar => 1,
+        Layout::Fixed => {
+            ty.dims.iter().map(|dim| dim.and_then(|d| usize::try_from(d).ok()).unwrap_or(0)).product()
+        }
+        _ => 0,
+    }
+}

@@ -11,6 +11,7 @@ use crate::assemble::Layouter;
 use crate::assemble::assemble;
 use crate::error::Result;
 use crate::numbers::Numbers;
+use crate::assemble::fixed;
 use crate::shapes::broadcast_row;
 
 /// What happens where two rows have unequal shapes.
@@ -156,26 +157,13 @@ fn repeat<O: Copy>(built: Built<O>, out: &TensorType, rows: usize) -> Result<Bui
 }
 
 fn all_null<O: Copy + Default>(out: &TensorType, rows: usize) -> Result<Built<O>> {
-    let placeholder = stride(out);
+    let placeholder = fixed(out);
     let mut layout = Layouter::new(out.ndim(), rows);
     for row in 0..rows {
         layout.push_null((row + 1) * placeholder)?;
     }
     let elements = vec![O::default(); placeholder * rows];
     Ok(Built { elements, rows: layout, nulls: Some(NullBuffer::new_null(rows)) })
-}
-
-/// Elements that a null row holds: as many as any other in a fixed form, else none.
-fn stride(out: &TensorType) -> usize {
-    match out.layout {
-        Layout::Scalar => 1,
-        Layout::Fixed => out
-            .dims
-            .iter()
-            .map(|dim| dim.and_then(|d| usize::try_from(d).ok()).unwrap_or(0))
-            .product(),
-        _ => 0,
-    }
 }
 
 fn by_row<A: Copy, B: Copy, O: Copy + Default>(
@@ -187,7 +175,7 @@ fn by_row<A: Copy, B: Copy, O: Copy + Default>(
     nulls: Option<NullBuffer>,
     mut f: impl FnMut(A, B) -> O,
 ) -> Result<Result<Built<O>, usize>> {
-    let placeholder = stride(out);
+    let placeholder = fixed(out);
     let mut elements: Vec<O> = Vec::new();
     let mut layout = Layouter::new(out.ndim(), rows);
     let mut valid = Vec::with_capacity(rows);

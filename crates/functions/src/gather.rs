@@ -4,17 +4,18 @@ use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::UInt64Array;
 use arrow::compute::take;
-use lakebed_core::Layout;
 use lakebed_core::Shape;
 use lakebed_core::TensorType;
 use lakebed_core::region::Run;
 
 use crate::assemble::Layouter;
 use crate::assemble::assemble;
+use crate::assemble::fixed;
 use crate::assemble::primitive;
 use crate::error::Result;
 use crate::numbers::Numbers;
 use crate::numbers::with_numbers;
+
 
 /// Stands for elements that nobody reads, of null rows in fixed forms.
 const NOWHERE: usize = usize::MAX;
@@ -30,13 +31,7 @@ pub fn gather(
     rows: usize,
     mut choose: impl FnMut(usize, &Shape, &mut Vec<Run>) -> Result<Option<Shape>>,
 ) -> Result<ArrayRef> {
-    let placeholder = match out.layout {
-        Layout::Scalar => 1,
-        Layout::Fixed => {
-            out.dims.iter().map(|dim| dim.and_then(|d| usize::try_from(d).ok()).unwrap_or(0)).product()
-        }
-        _ => 0,
-    };
+    let placeholder = fixed(out);
     let mut runs = Vec::new();
     let mut layout = Layouter::new(out.ndim(), rows);
     let mut valid = Vec::with_capacity(rows);

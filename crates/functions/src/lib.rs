@@ -8,15 +8,19 @@
 //! function, or one family with the same kernel, a file.
 
 mod assemble;
+mod boxes;
 mod elementwise;
+mod emptiness;
 pub mod entry;
 pub mod error;
 pub mod function;
 mod gather;
+mod glob;
 mod json;
 mod json_access;
 mod kernels;
 mod labels;
+mod lanes;
 mod native;
 mod numbers;
 mod plain;
@@ -25,6 +29,7 @@ mod shapes;
 mod testing;
 pub mod udf;
 pub mod value;
+mod vectors;
 
 pub use entry::Entry;
 pub use error::FunctionError;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::array::ArrayRef;
+use arrow::array::ArrowPrimitiveType;
 use arrow::array::AsArray;
 use arrow::array::StructArray;
 use arrow::array::ListArray;
@@ -263,6 +264,17 @@ macro_rules! with_numbers {
     }};
 }
 pub(crate) use with_numbers;
+
+/// The native elements of an array of a type.
+///
+/// # Errors
+/// [`CoreError::WrongType`] if the array has another type.
+pub fn slice_of<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<&[T::Native]> {
+    match array.as_primitive_opt::<T>() {
+        Some(array) => Ok(array.values()),
+        None => Err(not_numbers(array.data_type())),
+    }
+}
 
 /// The error for an array that is none of the numeric types; a caller's bug or a hostile plan.
 pub fn not_numbers(data_type: &DataType) -> crate::error::FunctionError {

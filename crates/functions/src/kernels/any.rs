@@ -1,6 +1,8 @@
 //! `ANY(x)`.
 
+use arrow::array::Array;
 use arrow::array::ArrayRef;
+use arrow::array::AsArray;
 use arrow::buffer::BooleanBuffer;
 use lakebed_core::DType;
 
@@ -64,8 +66,15 @@ pub fn by_row(x: &Numbers, rows: usize, judge: impl Fn(&[bool]) -> bool) -> Resu
     }))
 }
 
+/// Every element as true or false; not zero is true.
+///
+/// # Errors
+/// [`lakebed_core::Error::WrongType`] for elements that are no numbers.
+pub fn truths(x: &Numbers) -> Result<Vec<bool>> {
+    flags(x, 0..x.elements().len())
+}
+
 fn flags(x: &Numbers, window: std::ops::Range<usize>) -> Result<Vec<bool>> {
-    use arrow::array::AsArray;
     if let Some(bools) = x.elements().as_boolean_opt() {
         return Ok(bools.values().slice(window.start, window.len()).iter().collect());
     }

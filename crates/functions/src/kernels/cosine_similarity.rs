@@ -1,0 +1,99 @@
+//! `COSINE_SIMILARITY(a, b)`.
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use arrow::datatypes::Float32Type;
+use arrow::datatypes::Float64Type;
+use lakebed_core::DType;
+use lakebed_core::TensorType;
+
+use crate::assemble::fixed;
+use crate::assemble::primitive;
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::function::Arg;
+use crate::function::Output;
+use crate::function::TensorFunction;
+use crate::function::any_nullable;
+use crate::lanes;
+use crate::lanes::Element;
+use crate::numbers::Numbers;
+use crate::numbers::slice_of;
+use crate::value::Value;
+use crate::vectors;
+
+use super::reduce::rounded;
+
+/// The cosine of the angle between two vectors.
+#[derive(Debug)]
+pub struct CosineSimilarity;
+
+static ENTRY: Entry = Entry {
+    tql: &["COSINE_SIMILARITY"],
+    udf: "cosine_similarity",
+    aliases: &[],
+    signature: "cosine_similarity(a, b) -> f32 or f64, or one for every row of a matrix",
+    help: "The cosine of the angle between two vectors of one length, from -1 to 1; 0 if one of them is all zeros. Of a matrix and a vector, row by row.",
+    example: "SELECT COSINE_SIMILARITY(ARRAY[1, 0], ARRAY[1, 1]) AS likeness",
+};
+
+impl TensorFunction for CosineSimilarity {
+    fn entry(&self) -> &'static Entry {
+        &ENTRY
+    }
+
+    fn arity(&self) -> (usize, usize) {
+        (2, 2)
+    }
+
+    fn result(&self, args: &[Arg]) -> Result<Output> {
+        let dims = vectors::paired(args).map_err(|reason| self.wrong_types(args, reason))?;
+        let dtype = match args {
+            [a, b] => match (a.numeric(), b.numeric()) {
+                (Some(a), Some(b)) => vectors::float_of(a, b),
+                _ => DType::F64,
+            },
+            _ => DType::F64,
+        };
+        Ok(Output::tensor(TensorType::tensor(dtype, dims), any_nullable(args)))
+    }
+
+    fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
+        let [a, b] = args else { return Err(self.wrong_types(&[], "two arguments are needed")) };
+        let (a, b, ty) = (a.numbers()?, b.numbers()?, out.ty()?);
+        if ty.dtype == DType::F32 {
+            let (x, y) = (a.elements_as(&DataType::Float32)?, b.elements_as(&DataType::Float32)?);
+            let (x, y) = (slice_of::<Float32Type>(&x)?, slice_of::<Float32Type>(&y)?);
+            return self
+                .pairs((&a, x), (&b, y), ty, rows)?
+                .finish(ty, |values| primitive::<Float32Type>(rounded(&values)));
+        }
+        let (x, y) = (a.elements_as(&DataType::Float64)?, b.elements_as(&DataType::Float64)?);
+        let (x, y) = (slice_of::<Float64Type>(&x)?, slice_of::<Float64Type>(&y)?);
+        self.pairs((&a, x), (&b, y), ty, rows)?.finish(ty, primitive::<Float64Type>)
+    }
+}
+
+impl CosineSimilarity {
+    fn pairs<E: Element>(
+        &self,
+        a: (&Numbers, &[E]),
+        b: (&Numbers, &[E]),
+        ty: &TensorType,
+        rows: usize,
+    ) -> Result<vectors::Pairs<f64>> {
+        vectors::pairs(a, b, rows, fixed(ty), |_, x, y| Ok(cosine(x, y)))?.map_err(|(row, p, q)| {
+            self.wrong_row(row, format!("shapes {p} and {q} do not pair"))
+        })
+    }
+}
+
+fn cosine<E: Element>(x: &[E], y: &[E]) -> f64 {
+    let lengths = lanes::dot(x, x).sqrt() * lanes::dot(y, y).sqrt();
+    if lengths == 0.0 {
+        return 0.0;
+    }
+    let cosine = lanes::dot(x, y) / lengths;
+    // Rounding may leave the range by one bit; NaN stays.
+    if cosine.is_nan() { cosine } else { cosine.clamp(-1.0, 1.0) }
+}
