@@ -4,6 +4,9 @@
 //! could both win. Requests for one object therefore wait for each other here, which makes
 //! `If-None-Match: *` as strict as on the real service.
 
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+#![allow(dead_code, reason = "not every test that includes this file uses all of it")]
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::TcpListener;

@@ -58,3 +58,31 @@ fn no_bucket(url: &str) -> Error {
         reason: "there is no such bucket at this endpoint; create it, or check AWS_ENDPOINT and AWS_REGION".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_write_was_told_decides_whether_it_may_have_landed() {
+        let source = || Box::new(std::io::Error::other("said")).into();
+        let path = || "k".to_owned();
+        let told = |said| writing(said, "create", "s3://b", "k");
+        for taken in [
+            Said::AlreadyExists { path: path(), source: source() },
+            Said::Precondition { path: path(), source: source() },
+        ] {
+            assert!(matches!(told(taken), Error::AlreadyExists { .. }));
+        }
+        let lost = told(Said::Generic { store: "S3", source: source() });
+        assert!(lost.may_have_landed() && lost.is_transient());
+        for (said, advice) in [
+            (Said::NotFound { path: path(), source: source() }, "no such bucket"),
+            (Said::PermissionDenied { path: path(), source: source() }, "credentials"),
+            (Said::Unauthenticated { path: path(), source: source() }, "credentials"),
+        ] {
+            let refused = told(said);
+            assert!(!refused.may_have_landed() && refused.to_string().contains(advice));
+        }
+    }
+}

@@ -175,7 +175,7 @@ async fn bad_keys_are_refused(store: &dyn Store) {
         for error in [
             store.get(bad).await.map(drop),
             store.get_range(bad, 0..1).await.map(drop),
-            store.get_ranges(bad, &[0..1]).await.map(drop),
+            store.get_ranges(bad, &[0..1, 2..3]).await.map(drop),
             store.size(bad).await.map(drop),
             store.create(bad, Bytes::new()).await,
             store.put(bad, Bytes::new()).await,

@@ -116,7 +116,7 @@ async fn an_unsynced_name_is_synced_again_before_success() {
     let store = Faulty::new(Arc::new(local));
     store.fail(Rule::new(&[Operation::Create], Fault::Unsynced).times(1).after_landing());
     assert_eq!(create(&store).await.unwrap(), Outcome::Created);
-    let events = events.lock().unwrap();
+    let events = events.lock().unwrap().clone();
     let landed = events.iter().position(|event| event.starts_with("Linked")).unwrap();
     let synced = events[landed..].iter().filter(|e| e.starts_with("FolderSynced")).count();
     assert_eq!(synced, 2, "{events:?}");
@@ -139,7 +139,7 @@ async fn reads_are_tried_again_and_writes_are_not() {
     assert_eq!(inner.struck(), 2);
 
     inner.fail(Rule::new(Operation::READS, Fault::Lost));
-    let given_up = store.get_ranges("k", &[0..1]).await.unwrap_err();
+    let given_up = store.get_ranges("k", &[0..1, 2..3]).await.unwrap_err();
     assert!(given_up.is_transient());
     assert_eq!(inner.struck(), 2 + u64::from(policy.attempts));
 

@@ -1,5 +1,8 @@
 //! The promises of the store, on every backend and under failure.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
+#![allow(clippy::cast_possible_truncation, reason = "the sizes are in sight")]
+
 mod conformance;
 mod local;
 mod lost_answers;

@@ -94,7 +94,7 @@ async fn an_abandoned_upload_is_aborted() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_and_buckets_are_typed() {
+async fn wrong_credentials_are_typed() {
     let server = S3Server::start();
     let mut options = server.options();
     options.push(("AWS_SECRET_ACCESS_KEY", "wrong".to_owned()));
@@ -102,9 +102,6 @@ async fn wrong_credentials_and_buckets_are_typed() {
     let store = lakebed_store::open_with(&server.url("x"), &options).unwrap().0;
     let denied = store.create("k", Bytes::new()).await.unwrap_err();
     assert!(matches!(denied, Error::Denied { .. }) && !denied.may_have_landed(), "{denied:?}");
-    let nowhere = lakebed_store::open_with("s3://no-such-bucket/x", &options[..5]).unwrap().0;
-    let refused = nowhere.list("").await.unwrap_err();
-    assert!(matches!(refused, Error::InvalidUrl { .. }), "{refused:?}");
 }
 
 #[test]
