@@ -100,10 +100,16 @@ pub fn assemble(
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef> {
     let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
-    let elements =
-        if elements.data_type() == &ty.dtype.to_arrow() { elements } else { cast(&elements, &ty.dtype.to_arrow())? };
+    let elements = if elements.data_type() == &ty.dtype.to_arrow() {
+        elements
+    } else {
+        cast(&elements, &ty.dtype.to_arrow())?
+    };
     let unexpected = || {
-        FunctionError::Core(CoreError::WrongType { expected: "a tensor".into(), found: ty.to_string() })
+        FunctionError::Core(CoreError::WrongType {
+            expected: "a tensor".into(),
+            found: ty.to_string(),
+        })
     };
     Ok(match (&ty.layout, ty.data_type()) {
         (Layout::Scalar, _) => {
@@ -159,9 +165,11 @@ pub fn number_rows<T: ArrowPrimitiveType>(
 pub fn fixed(ty: &TensorType) -> usize {
     match ty.layout {
         Layout::Scalar => 1,
-        Layout::Fixed => {
-            ty.dims.iter().map(|dim| dim.and_then(|d| usize::try_from(d).ok()).unwrap_or(0)).product()
-        }
+        Layout::Fixed => ty
+            .dims
+            .iter()
+            .map(|dim| dim.and_then(|d| usize::try_from(d).ok()).unwrap_or(0))
+            .product(),
         _ => 0,
     }
 }

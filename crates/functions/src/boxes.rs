@@ -80,8 +80,10 @@ fn groups(a: &[Ltrb], b: &[Ltrb]) -> Vec<Group> {
             }
         }
     }
-    let mut groups: BTreeMap<usize, (BTreeMap<usize, usize>, BTreeMap<usize, usize>, Vec<(usize, usize, f64)>)> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<
+        usize,
+        (BTreeMap<usize, usize>, BTreeMap<usize, usize>, Vec<(usize, usize, f64)>),
+    > = BTreeMap::new();
     for (i, j, overlap) in pairs {
         let (rows, columns, pairs) = groups.entry(find(&mut leader, i)).or_default();
         let next = rows.len();

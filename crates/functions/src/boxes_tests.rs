@@ -50,7 +50,8 @@ fn overlap_of_known_boxes() {
 
 #[test]
 fn many_apart_are_fast_and_a_tangle_is_refused() {
-    let far: Vec<Ltrb> = (0..3000).map(|i| f64::from(i) * 10.0).map(|x| [x, 0.0, x + 5.0, 5.0]).collect();
+    let far: Vec<Ltrb> =
+        (0..3000).map(|i| f64::from(i) * 10.0).map(|x| [x, 0.0, x + 5.0, 5.0]).collect();
     assert_eq!(matched_overlap(&far, &far), Ok(1.0));
     let same = vec![[0.0, 0.0, 1.0, 1.0]; MOST_MATCHED + 1];
     assert_eq!(matched_overlap(&same, &same), Err(MOST_MATCHED + 1));

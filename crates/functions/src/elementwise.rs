@@ -9,9 +9,9 @@ use lakebed_core::TensorType;
 
 use crate::assemble::Layouter;
 use crate::assemble::assemble;
+use crate::assemble::fixed;
 use crate::error::Result;
 use crate::numbers::Numbers;
-use crate::assemble::fixed;
 use crate::shapes::broadcast_row;
 
 /// What happens where two rows have unequal shapes.
@@ -38,12 +38,21 @@ impl<O> Built<O> {
     ///
     /// # Errors
     /// As [`assemble`].
-    pub fn finish(self, ty: &TensorType, array: impl FnOnce(Vec<O>) -> ArrayRef) -> Result<ArrayRef> {
+    pub fn finish(
+        self,
+        ty: &TensorType,
+        array: impl FnOnce(Vec<O>) -> ArrayRef,
+    ) -> Result<ArrayRef> {
         assemble(ty, array(self.elements), self.rows, self.nulls)
     }
 
     /// The first row that is not null and holds an element that `found` accepts.
-    pub fn find_row(&self, rows: usize, ty: &TensorType, found: impl Fn(&O) -> bool) -> Option<usize> {
+    pub fn find_row(
+        &self,
+        rows: usize,
+        ty: &TensorType,
+        found: impl Fn(&O) -> bool,
+    ) -> Option<usize> {
         (0..rows).find(|&row| {
             let valid = self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
             let elements = self.row(row, rows, ty);
@@ -137,9 +146,9 @@ pub fn zip<A: Copy, B: Copy, O: Copy + Default>(
 
 /// True if the one element of `single` meets every element of `many` without changing its shape.
 fn stands_for_all(many: &Numbers, single: &Numbers, out: &TensorType) -> bool {
-    let scalar = single.uniform().is_some_and(|shape| {
-        shape.ndim() == 0 || (out.is_scalar() && shape.elements() == 1)
-    });
+    let scalar = single
+        .uniform()
+        .is_some_and(|shape| shape.ndim() == 0 || (out.is_scalar() && shape.elements() == 1));
     scalar && (!many.is_constant() || single.is_constant())
 }
 

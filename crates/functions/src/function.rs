@@ -164,9 +164,9 @@ impl Arg {
     /// The text of a constant text argument.
     pub fn text_literal(&self) -> Option<&str> {
         match self.literal.as_ref()? {
-            ScalarValue::Utf8(text) | ScalarValue::LargeUtf8(text) | ScalarValue::Utf8View(text) => {
-                text.as_deref()
-            }
+            ScalarValue::Utf8(text)
+            | ScalarValue::LargeUtf8(text)
+            | ScalarValue::Utf8View(text) => text.as_deref(),
             _ => None,
         }
     }

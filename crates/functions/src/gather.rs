@@ -16,7 +16,6 @@ use crate::error::Result;
 use crate::numbers::Numbers;
 use crate::numbers::with_numbers;
 
-
 /// Stands for elements that nobody reads, of null rows in fixed forms.
 const NOWHERE: usize = usize::MAX;
 

@@ -53,9 +53,9 @@ impl Documents {
             }
             DataType::Boolean => Source::Bools(value.array.as_boolean().clone()),
             DataType::UInt64 => Source::Wide(value.array.as_primitive::<UInt64Type>().clone()),
-            data_type if data_type.is_integer() => {
-                Source::Ints(cast(&value.array, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
-            }
+            data_type if data_type.is_integer() => Source::Ints(
+                cast(&value.array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+            ),
             _ => Source::Floats(
                 cast(&value.array, &DataType::Float64)?.as_primitive::<Float64Type>().clone(),
             ),
@@ -160,8 +160,7 @@ pub fn equal(a: &Json, b: &Json) -> bool {
             x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal(x, y))
         }
         (Json::Object(x), Json::Object(y)) => {
-            x.len() == y.len()
-                && x.iter().all(|(key, x)| y.get(key).is_some_and(|y| equal(x, y)))
+            x.len() == y.len() && x.iter().all(|(key, x)| y.get(key).is_some_and(|y| equal(x, y)))
         }
         _ => order(a, b).is_some_and(Ordering::is_eq),
     }

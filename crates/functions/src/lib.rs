@@ -44,7 +44,10 @@ use datafusion_expr::ScalarUDF;
 
 /// Every function of this crate, ready to be registered in a session.
 pub fn all() -> Vec<ScalarUDF> {
-    kernels::ALL.iter().map(|function| ScalarUDF::new_from_impl(TensorUdf::new(*function))).collect()
+    kernels::ALL
+        .iter()
+        .map(|function| ScalarUDF::new_from_impl(TensorUdf::new(*function)))
+        .collect()
 }
 
 /// The function of a name or alias of [`Entry`], in any case.
@@ -73,3 +76,6 @@ pub fn catalogue() -> &'static [Entry] {
         LazyLock::new(|| kernels::ALL.iter().map(|function| *function.entry()).collect());
     &CATALOGUE
 }
+
+#[cfg(test)]
+mod tests;

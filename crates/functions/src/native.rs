@@ -20,8 +20,7 @@ pub fn comparable(args: &[Arg]) -> bool {
         _ => false,
     };
     // An integer column against 2.5 has no NaN; a float column may.
-    args.iter().all(|arg| is_plain(arg) && !arg.is_json())
-        && args.iter().filter(floats).all(finite)
+    args.iter().all(|arg| is_plain(arg) && !arg.is_json()) && args.iter().filter(floats).all(finite)
 }
 
 /// True for a scalar of a type that DataFusion knows by itself.

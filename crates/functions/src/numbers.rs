@@ -7,8 +7,8 @@ use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::ArrowPrimitiveType;
 use arrow::array::AsArray;
-use arrow::array::StructArray;
 use arrow::array::ListArray;
+use arrow::array::StructArray;
 use arrow::buffer::BooleanBuffer;
 use arrow::buffer::NullBuffer;
 use arrow::buffer::OffsetBuffer;
@@ -54,7 +54,9 @@ impl Numbers {
     pub fn try_new_with_null_elements(value: &Value) -> Result<Numbers> {
         let ty = value.ty()?;
         if !ty.is_numeric() {
-            return Err(CoreError::WrongType { expected: "numbers".into(), found: ty.to_string() }.into());
+            return Err(
+                CoreError::WrongType { expected: "numbers".into(), found: ty.to_string() }.into()
+            );
         }
         let array = match value.array.data_type() {
             DataType::List(item) if matches!(item.data_type(), DataType::List(_)) => {
@@ -191,10 +193,13 @@ fn stack(array: &ArrayRef, ty: &TensorType) -> Result<ArrayRef> {
                 whole = false;
             }
             if whole && range.clone().any(|i| size(i) != first) {
-                return Err(wrong(format!("lists of unequal lengths in row {row} of this batch")).into());
+                return Err(
+                    wrong(format!("lists of unequal lengths in row {row} of this batch")).into()
+                );
             }
             sizes.push(i32::try_from(first).unwrap_or(i32::MAX));
-            let edge = |i: usize| level.value_offsets().get(i).and_then(|o| usize::try_from(*o).ok());
+            let edge =
+                |i: usize| level.value_offsets().get(i).and_then(|o| usize::try_from(*o).ok());
             range = match (whole, edge(range.start), edge(range.end)) {
                 (true, Some(start), Some(end)) => start..end,
                 _ => 0..0,
@@ -207,17 +212,16 @@ fn stack(array: &ArrayRef, ty: &TensorType) -> Result<ArrayRef> {
         }
         total += range.len();
         pieces.push(range);
-        offsets.push(i32::try_from(total).map_err(|_| wrong("more than 2^31 - 1 elements".into()))?);
+        offsets
+            .push(i32::try_from(total).map_err(|_| wrong("more than 2^31 - 1 elements".into()))?);
         valid.push(whole);
     }
-    let indices: arrow::array::UInt64Array = pieces
-        .into_iter()
-        .flatten()
-        .map(|i| u64::try_from(i).unwrap_or(u64::MAX))
-        .collect();
+    let indices: arrow::array::UInt64Array =
+        pieces.into_iter().flatten().map(|i| u64::try_from(i).unwrap_or(u64::MAX)).collect();
     let elements = arrow::compute::take(at.as_ref(), &indices, None)?;
     let item = Arc::new(Field::new_list_field(elements.data_type().clone(), true));
-    let data = ListArray::try_new(Arc::clone(&item), OffsetBuffer::new(offsets.into()), elements, None)?;
+    let data =
+        ListArray::try_new(Arc::clone(&item), OffsetBuffer::new(offsets.into()), elements, None)?;
     let shape = shape_array(sizes, ty.ndim(), rows)?;
     let fields = [
         Arc::new(Field::new("data", DataType::List(item), false)),

@@ -19,7 +19,11 @@ use crate::value::Value;
 /// The type of `a op b` if at least one of the two is such a scalar and DataFusion knows the
 /// operation.
 pub fn result_type(op: Operator, a: &Arg, b: &Arg) -> Option<DataType> {
-    if !is_plain(a) || !is_plain(b) || (!is_special(a) && !is_special(b)) || a.is_json() || b.is_json()
+    if !is_plain(a)
+        || !is_plain(b)
+        || (!is_special(a) && !is_special(b))
+        || a.is_json()
+        || b.is_json()
     {
         return None;
     }
@@ -41,8 +45,8 @@ pub fn evaluate(
     rows: usize,
     kernel: impl Fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef>,
 ) -> Result<ArrayRef> {
-    let (x, y) = BinaryTypeCoercer::new(a.array.data_type(), &op, b.array.data_type())
-        .get_input_types()?;
+    let (x, y) =
+        BinaryTypeCoercer::new(a.array.data_type(), &op, b.array.data_type()).get_input_types()?;
     let (left, right) = (cast(&a.array, &x)?, cast(&b.array, &y)?);
     match (a.constant && rows > 1, b.constant && rows > 1) {
         (false, false) => kernel(&left, &right),

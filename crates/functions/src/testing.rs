@@ -114,7 +114,10 @@ impl Answer {
 
     /// The answer as the argument of another call.
     pub fn given(&self) -> Given {
-        Given { field: Arc::clone(&self.field), value: ColumnarValue::Array(Arc::clone(&self.array)) }
+        Given {
+            field: Arc::clone(&self.field),
+            value: ColumnarValue::Array(Arc::clone(&self.array)),
+        }
     }
 }
 

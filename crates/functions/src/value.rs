@@ -100,9 +100,9 @@ impl Value {
     /// Those of Arrow's cast.
     pub fn texts(&self) -> Result<StringViewArray> {
         let array = match self.arg.ty.as_ref().map(|ty| &ty.layout) {
-            Some(Layout::Sequence(_)) => {
-                Arc::clone(self.array.as_list_opt::<i32>().ok_or_else(|| self.not("texts"))?.values())
-            }
+            Some(Layout::Sequence(_)) => Arc::clone(
+                self.array.as_list_opt::<i32>().ok_or_else(|| self.not("texts"))?.values(),
+            ),
             _ => Arc::clone(&self.array),
         };
         let array = if array.data_type() == &DataType::Utf8View {
@@ -123,5 +123,7 @@ impl Value {
 
 /// The rows in which any argument is null.
 pub fn any_null(values: &[Value], rows: usize) -> Option<NullBuffer> {
-    values.iter().fold(None, |all, value| NullBuffer::union(all.as_ref(), value.nulls(rows).as_ref()))
+    values
+        .iter()
+        .fold(None, |all, value| NullBuffer::union(all.as_ref(), value.nulls(rows).as_ref()))
 }

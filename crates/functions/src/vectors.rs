@@ -97,7 +97,11 @@ impl<N> Pairs<N> {
     ///
     /// # Errors
     /// As [`assemble`].
-    pub fn finish(self, ty: &TensorType, array: impl FnOnce(Vec<N>) -> ArrayRef) -> Result<ArrayRef> {
+    pub fn finish(
+        self,
+        ty: &TensorType,
+        array: impl FnOnce(Vec<N>) -> ArrayRef,
+    ) -> Result<ArrayRef> {
         let mut layout = Layouter::new(ty.ndim(), self.ends.len());
         if !ty.is_scalar() {
             let mut start = 0;

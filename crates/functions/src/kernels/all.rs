@@ -55,7 +55,10 @@ impl TensorFunction for All {
     fn result(&self, args: &[Arg]) -> Result<Output> {
         match args {
             [x] if x.numeric().is_some() => Ok(Output::scalar(DType::Bool, any_nullable(args))),
-            _ => Err(self.wrong_types(args, "it takes bools or numbers: write a comparison, such as ALL(x > 0)")),
+            _ => Err(self.wrong_types(
+                args,
+                "it takes bools or numbers: write a comparison, such as ALL(x > 0)",
+            )),
         }
     }
 

@@ -43,7 +43,10 @@ impl TensorFunction for Any {
     fn result(&self, args: &[Arg]) -> Result<Output> {
         match args {
             [x] if x.numeric().is_some() => Ok(Output::scalar(DType::Bool, any_nullable(args))),
-            _ => Err(self.wrong_types(args, "it takes bools or numbers: write a comparison, such as ANY(x == 3)")),
+            _ => Err(self.wrong_types(
+                args,
+                "it takes bools or numbers: write a comparison, such as ANY(x == 3)",
+            )),
         }
     }
 
@@ -62,7 +65,11 @@ pub fn by_row(x: &Numbers, rows: usize, judge: impl Fn(&[bool]) -> bool) -> Resu
     let flags = flags(x, window)?;
     Ok(BooleanBuffer::collect_bool(rows, |row| {
         let range = x.range(row);
-        judge(flags.get(range.start.saturating_sub(base)..range.end.saturating_sub(base)).unwrap_or(&[]))
+        judge(
+            flags
+                .get(range.start.saturating_sub(base)..range.end.saturating_sub(base))
+                .unwrap_or(&[]),
+        )
     }))
 }
 

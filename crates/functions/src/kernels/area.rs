@@ -80,7 +80,9 @@ impl TensorFunction for Area {
             areas.extend(fours.iter().map(|four| boxes::area(&format.to_ltrb(*four))));
             let count = areas.len() - before;
             if ty.is_scalar() && count != 1 {
-                return Err(self.wrong_row(row, format!("the shape {shape} is not that of one box")));
+                return Err(
+                    self.wrong_row(row, format!("the shape {shape} is not that of one box"))
+                );
             }
             layout.push(areas.len(), &Shape::new(&[count]).unwrap_or_default())?;
         }

@@ -60,7 +60,12 @@ macro_rules! arithmetic {
                 tql: &[],
                 udf: $udf,
                 aliases: &[],
-                signature: concat!($udf, "(a, b) -> number of the broadcast shape; in TQL: a ", $sign, " b"),
+                signature: concat!(
+                    $udf,
+                    "(a, b) -> number of the broadcast shape; in TQL: a ",
+                    $sign,
+                    " b"
+                ),
                 help: $help,
                 example: $example,
             },
@@ -68,18 +73,54 @@ macro_rules! arithmetic {
     };
 }
 
-arithmetic!(ADD, Add, "tensor_add", "+", "SELECT ARRAY[1, 2] + 1 AS more",
-    "Sum. Integers and bools compute in 64 bits, and leaving them is an error; f16 and f32 stay unless met by f64.");
-arithmetic!(SUB, Sub, "tensor_sub", "-", "SELECT ARRAY[1, 2] - 1 AS fewer",
-    "Difference, under the rules of tensor_add.");
-arithmetic!(MUL, Mul, "tensor_mul", "*", "SELECT ARRAY[[1], [2]] * ARRAY[10, 20] AS table",
-    "Product, under the rules of tensor_add.");
-arithmetic!(DIV, Div, "tensor_div", "/", "SELECT 1 / 2 AS half",
-    "Quotient, always f64; dividing by zero gives infinity or NaN.");
-arithmetic!(MOD, Mod, "tensor_mod", "%", "SELECT -7 % 3 AS remainder",
-    "Remainder with the sign of the left operand; an integer divisor of 0 is an error.");
-arithmetic!(POW, Pow, "tensor_pow", "^", "SELECT 2 ^ 10 AS power",
-    "Power. Integers stay integers, so a negative exponent that is no constant needs a float base.");
+arithmetic!(
+    ADD,
+    Add,
+    "tensor_add",
+    "+",
+    "SELECT ARRAY[1, 2] + 1 AS more",
+    "Sum. Integers and bools compute in 64 bits, and leaving them is an error; f16 and f32 stay unless met by f64."
+);
+arithmetic!(
+    SUB,
+    Sub,
+    "tensor_sub",
+    "-",
+    "SELECT ARRAY[1, 2] - 1 AS fewer",
+    "Difference, under the rules of tensor_add."
+);
+arithmetic!(
+    MUL,
+    Mul,
+    "tensor_mul",
+    "*",
+    "SELECT ARRAY[[1], [2]] * ARRAY[10, 20] AS table",
+    "Product, under the rules of tensor_add."
+);
+arithmetic!(
+    DIV,
+    Div,
+    "tensor_div",
+    "/",
+    "SELECT 1 / 2 AS half",
+    "Quotient, always f64; dividing by zero gives infinity or NaN."
+);
+arithmetic!(
+    MOD,
+    Mod,
+    "tensor_mod",
+    "%",
+    "SELECT -7 % 3 AS remainder",
+    "Remainder with the sign of the left operand; an integer divisor of 0 is an error."
+);
+arithmetic!(
+    POW,
+    Pow,
+    "tensor_pow",
+    "^",
+    "SELECT 2 ^ 10 AS power",
+    "Power. Integers stay integers, so a negative exponent that is no constant needs a float base."
+);
 
 impl Operation {
     fn native(self) -> Option<Operator> {
@@ -134,10 +175,15 @@ impl TensorFunction for Arithmetic {
             return Ok(Output::plain(ty, any_nullable(args)));
         }
         let (Some(x), Some(y)) = (a.numeric(), b.numeric()) else {
-            return Err(self.wrong_types(args, "arithmetic takes numbers: cast JSON and text first"));
+            return Err(
+                self.wrong_types(args, "arithmetic takes numbers: cast JSON and text first")
+            );
         };
         let dims = shapes::broadcast(x, y).map_err(|(axis, m, n)| {
-            self.wrong_types(args, format!("sizes {m} and {n} of dimension {axis} do not broadcast"))
+            self.wrong_types(
+                args,
+                format!("sizes {m} and {n} of dimension {axis} do not broadcast"),
+            )
         })?;
         let dtype = self.dtype(x, y, b.literal.as_ref());
         Ok(Output::tensor(TensorType::tensor(dtype, dims), any_nullable(args)))
@@ -163,7 +209,8 @@ impl TensorFunction for Arithmetic {
             DType::I64 => self.signed(&a, &b, ty, rows),
             DType::U64 => self.unsigned(&a, &b, ty, rows),
             DType::F64 => {
-                let (x, y) = (a.elements_as(&DataType::Float64)?, b.elements_as(&DataType::Float64)?);
+                let (x, y) =
+                    (a.elements_as(&DataType::Float64)?, b.elements_as(&DataType::Float64)?);
                 let (left, right) = (slice_of::<Float64Type>(&x)?, slice_of::<Float64Type>(&y)?);
                 let (left, right) = ((&a, left), (&b, right));
                 let built = match self.operation {
@@ -174,13 +221,12 @@ impl TensorFunction for Arithmetic {
                     Operation::Mod => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x % y),
                     Operation::Pow => zip(left, right, ty, rows, Stretch::Numpy, f64::powf),
                 }?;
-                built
-                    .map_err(|row| self.unfit(row, &a, &b))?
-                    .finish(ty, primitive::<Float64Type>)
+                built.map_err(|row| self.unfit(row, &a, &b))?.finish(ty, primitive::<Float64Type>)
             }
             // f16 computes in f32 and is rounded at the end.
             _ => {
-                let (x, y) = (a.elements_as(&DataType::Float32)?, b.elements_as(&DataType::Float32)?);
+                let (x, y) =
+                    (a.elements_as(&DataType::Float32)?, b.elements_as(&DataType::Float32)?);
                 let (left, right) = (slice_of::<Float32Type>(&x)?, slice_of::<Float32Type>(&y)?);
                 let (left, right) = ((&a, left), (&b, right));
                 let built = match self.operation {
@@ -191,9 +237,7 @@ impl TensorFunction for Arithmetic {
                     Operation::Mod => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x % y),
                     Operation::Pow => zip(left, right, ty, rows, Stretch::Numpy, f32::powf),
                 }?;
-                built
-                    .map_err(|row| self.unfit(row, &a, &b))?
-                    .finish(ty, primitive::<Float32Type>)
+                built.map_err(|row| self.unfit(row, &a, &b))?.finish(ty, primitive::<Float32Type>)
             }
         }
     }
@@ -235,7 +279,13 @@ macro_rules! remainder {
 /// the row only then, because null rows may hold anything.
 macro_rules! integers {
     ($name:ident, $arrow:ty, $native:ty, $data_type:expr, $pow:expr) => {
-        fn $name(&self, a: &Numbers, b: &Numbers, out: &TensorType, rows: usize) -> Result<ArrayRef> {
+        fn $name(
+            &self,
+            a: &Numbers,
+            b: &Numbers,
+            out: &TensorType,
+            rows: usize,
+        ) -> Result<ArrayRef> {
             let (x, y) = (a.elements_as(&$data_type)?, b.elements_as(&$data_type)?);
             let (left, right) = ((a, slice_of::<$arrow>(&x)?), (b, slice_of::<$arrow>(&y)?));
             let mut bad = false;
@@ -246,25 +296,34 @@ macro_rules! integers {
             let or_zero = |value: Option<$native>| (value.unwrap_or(0), value.is_none());
             let numpy = Stretch::Numpy;
             let built = match self.operation {
-                Operation::Add => zip(left, right, out, rows, numpy, |x, y| flagged(x.overflowing_add(y))),
-                Operation::Sub => zip(left, right, out, rows, numpy, |x, y| flagged(x.overflowing_sub(y))),
-                Operation::Mul => zip(left, right, out, rows, numpy, |x, y| flagged(x.overflowing_mul(y))),
+                Operation::Add => {
+                    zip(left, right, out, rows, numpy, |x, y| flagged(x.overflowing_add(y)))
+                }
+                Operation::Sub => {
+                    zip(left, right, out, rows, numpy, |x, y| flagged(x.overflowing_sub(y)))
+                }
+                Operation::Mul => {
+                    zip(left, right, out, rows, numpy, |x, y| flagged(x.overflowing_mul(y)))
+                }
                 Operation::Mod | Operation::Div => {
                     zip(left, right, out, rows, numpy, |x, y| flagged(or_zero(remainder!(x, y))))
                 }
-                Operation::Pow => zip(left, right, out, rows, numpy, |x, y| flagged(or_zero($pow(x, y)))),
+                Operation::Pow => {
+                    zip(left, right, out, rows, numpy, |x, y| flagged(or_zero($pow(x, y))))
+                }
             }?;
             let built = built.map_err(|row| self.unfit(row, a, b))?;
             if bad {
-                let failed = zip(left, right, out, rows, numpy, |x: $native, y: $native| {
-                    match self.operation {
-                        Operation::Add => x.checked_add(y).is_none(),
-                        Operation::Sub => x.checked_sub(y).is_none(),
-                        Operation::Mul => x.checked_mul(y).is_none(),
-                        Operation::Mod | Operation::Div => remainder!(x, y).is_none(),
-                        Operation::Pow => $pow(x, y).is_none(),
-                    }
-                })?;
+                let failed =
+                    zip(left, right, out, rows, numpy, |x: $native, y: $native| {
+                        match self.operation {
+                            Operation::Add => x.checked_add(y).is_none(),
+                            Operation::Sub => x.checked_sub(y).is_none(),
+                            Operation::Mul => x.checked_mul(y).is_none(),
+                            Operation::Mod | Operation::Div => remainder!(x, y).is_none(),
+                            Operation::Pow => $pow(x, y).is_none(),
+                        }
+                    })?;
                 let failed = failed.map_err(|row| self.unfit(row, a, b))?;
                 if let Some(row) = failed.find_row(rows, out, |failed| *failed) {
                     return Err(self.failed(row));
@@ -291,7 +350,10 @@ impl Arithmetic {
     }
 
     fn unfit(&self, row: usize, a: &Numbers, b: &Numbers) -> FunctionError {
-        self.wrong_row(row, format!("shapes {} and {} do not broadcast", a.shape(row), b.shape(row)))
+        self.wrong_row(
+            row,
+            format!("shapes {} and {} do not broadcast", a.shape(row), b.shape(row)),
+        )
     }
 }
 

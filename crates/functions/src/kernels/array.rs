@@ -53,7 +53,9 @@ enum Wish {
 }
 
 fn wish(arg: &Arg, ty: &TensorType) -> Wish {
-    if let Some(literal) = arg.literal.as_ref().filter(|_| ty.is_scalar() && ty.dtype != DType::Bool) {
+    if let Some(literal) =
+        arg.literal.as_ref().filter(|_| ty.is_scalar() && ty.dtype != DType::Bool)
+    {
         let back = |value: ScalarValue| value.cast_to(&literal.data_type());
         if ty.dtype.is_integer() {
             let there = literal.cast_to(&DataType::Float32).and_then(back);
@@ -73,7 +75,10 @@ fn wish(arg: &Arg, ty: &TensorType) -> Wish {
 
 fn is_extreme(literal: &ScalarValue) -> bool {
     matches!(literal, ScalarValue::Int64(Some(i64::MAX)) | ScalarValue::UInt64(Some(u64::MAX)))
-        || matches!(literal, ScalarValue::Int32(Some(i32::MAX)) | ScalarValue::UInt32(Some(u32::MAX)))
+        || matches!(
+            literal,
+            ScalarValue::Int32(Some(i32::MAX)) | ScalarValue::UInt32(Some(u32::MAX))
+        )
 }
 
 fn is_finite(literal: &ScalarValue) -> bool {
@@ -167,9 +172,9 @@ impl TensorFunction for ArrayOf {
         }
         let nulls = any_null(args, rows);
         let items: Vec<Numbers> = args.iter().map(Value::numbers).collect::<Result<_>>()?;
-        let nulls = items.iter().fold(nulls, |all, item| {
-            NullBuffer::union(all.as_ref(), item.nulls(rows).as_ref())
-        });
+        let nulls = items
+            .iter()
+            .fold(nulls, |all, item| NullBuffer::union(all.as_ref(), item.nulls(rows).as_ref()));
         // Bools are collected as u8 and cast at the end.
         let data_type = match ty.dtype.to_arrow() {
             DataType::Boolean => DataType::UInt8,
@@ -209,7 +214,9 @@ impl ArrayOf {
         let Some((first, rest)) = items.split_first() else { return Ok(shape) };
         let inner = first.shape(row);
         if let Some(other) = rest.iter().map(|item| item.shape(row)).find(|shape| *shape != inner) {
-            return Err(self.wrong_row(row, format!("items of shapes {inner} and {other} do not stack")));
+            return Err(
+                self.wrong_row(row, format!("items of shapes {inner} and {other} do not stack"))
+            );
         }
         for size in inner.iter() {
             // The number of dimensions was checked when the call was planned.

@@ -47,7 +47,9 @@ impl TensorFunction for Between {
     }
 
     fn result(&self, args: &[Arg]) -> Result<Output> {
-        let [x, low, high] = args else { return Err(self.wrong_types(args, "three arguments are needed")) };
+        let [x, low, high] = args else {
+            return Err(self.wrong_types(args, "three arguments are needed"));
+        };
         let above = GE.result(&[x.clone(), low.clone()])?;
         let below = LE.result(&[x.clone(), high.clone()])?;
         let (dims, may_differ) = shapes::compared(above.ty()?, below.ty()?);
@@ -56,7 +58,9 @@ impl TensorFunction for Between {
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
-        let [x, low, high] = args else { return Err(self.wrong_types(&[], "three arguments are needed")) };
+        let [x, low, high] = args else {
+            return Err(self.wrong_types(&[], "three arguments are needed"));
+        };
         let above = side(&GE, x, low, rows)?;
         let below = side(&LE, x, high, rows)?;
         AND.zip(&above, &below, out.ty()?, rows)

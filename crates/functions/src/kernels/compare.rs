@@ -10,8 +10,8 @@ use arrow::compute::cast;
 use arrow::compute::cast_with_options;
 use arrow::compute::kernels::cmp;
 use arrow::datatypes::DataType;
-use arrow::datatypes::UInt64Type;
 use arrow::datatypes::Int64Type;
+use arrow::datatypes::UInt64Type;
 use datafusion_expr::Expr;
 use datafusion_expr::Operator;
 use datafusion_expr::simplify::ExprSimplifyResult;
@@ -39,7 +39,6 @@ use crate::plain;
 use crate::shapes;
 use crate::value::Value;
 
-
 /// A comparison.
 #[derive(Debug)]
 pub struct Compare {
@@ -56,7 +55,12 @@ macro_rules! comparison {
                 tql: &[],
                 udf: $udf,
                 aliases: &[],
-                signature: concat!($udf, "(a, b) -> bool of the shape of a or b; in TQL: a ", $sign, " b"),
+                signature: concat!(
+                    $udf,
+                    "(a, b) -> bool of the shape of a or b; in TQL: a ",
+                    $sign,
+                    " b"
+                ),
                 help: $help,
                 example: $example,
             },
@@ -64,18 +68,54 @@ macro_rules! comparison {
     };
 }
 
-comparison!(EQ, Eq, "tensor_eq", "==", "SELECT ARRAY[1, 2, 3] == 2 AS same",
-    "True where the elements are equal. A number meets every element of an array; two arrays need equal shapes, else the row is null. A class label meets a class name. NaN equals nothing.");
-comparison!(NE, NotEq, "tensor_ne", "!=", "SELECT ARRAY[1, 2, 3] != 2 AS other",
-    "True where the elements differ, under the rules of tensor_eq. NaN differs from everything.");
-comparison!(LT, Lt, "tensor_lt", "<", "SELECT ARRAY[1, 2, 3] < 2 AS less",
-    "True where the left element is less; class labels compare by the order of their classes.");
-comparison!(LE, LtEq, "tensor_le", "<=", "SELECT ARRAY[1, 2, 3] <= 2 AS at_most",
-    "True where the left element is less or equal.");
-comparison!(GT, Gt, "tensor_gt", ">", "SELECT ARRAY[1, 2, 3] > 2 AS greater",
-    "True where the left element is greater.");
-comparison!(GE, GtEq, "tensor_ge", ">=", "SELECT ARRAY[1, 2, 3] >= 2 AS at_least",
-    "True where the left element is greater or equal.");
+comparison!(
+    EQ,
+    Eq,
+    "tensor_eq",
+    "==",
+    "SELECT ARRAY[1, 2, 3] == 2 AS same",
+    "True where the elements are equal. A number meets every element of an array; two arrays need equal shapes, else the row is null. A class label meets a class name. NaN equals nothing."
+);
+comparison!(
+    NE,
+    NotEq,
+    "tensor_ne",
+    "!=",
+    "SELECT ARRAY[1, 2, 3] != 2 AS other",
+    "True where the elements differ, under the rules of tensor_eq. NaN differs from everything."
+);
+comparison!(
+    LT,
+    Lt,
+    "tensor_lt",
+    "<",
+    "SELECT ARRAY[1, 2, 3] < 2 AS less",
+    "True where the left element is less; class labels compare by the order of their classes."
+);
+comparison!(
+    LE,
+    LtEq,
+    "tensor_le",
+    "<=",
+    "SELECT ARRAY[1, 2, 3] <= 2 AS at_most",
+    "True where the left element is less or equal."
+);
+comparison!(
+    GT,
+    Gt,
+    "tensor_gt",
+    ">",
+    "SELECT ARRAY[1, 2, 3] > 2 AS greater",
+    "True where the left element is greater."
+);
+comparison!(
+    GE,
+    GtEq,
+    "tensor_ge",
+    ">=",
+    "SELECT ARRAY[1, 2, 3] >= 2 AS at_least",
+    "True where the left element is greater or equal."
+);
 
 /// How the two sides of a comparison meet.
 enum Meeting {
@@ -131,7 +171,9 @@ impl Compare {
         if self.is_equality() {
             return Ok(Meeting::Names);
         }
-        Err(self.wrong_argument("class labels are ordered by their codes: compare with a constant name or a number"))
+        Err(self.wrong_argument(
+            "class labels are ordered by their codes: compare with a constant name or a number",
+        ))
     }
 }
 
@@ -184,7 +226,9 @@ impl TensorFunction for Compare {
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
         let described: Vec<Arg> = args.iter().map(|value| value.arg.clone()).collect();
         let meeting = self.meeting(&described)?;
-        let [a, b] = args else { return Err(self.wrong_types(&described, "two operands are needed")) };
+        let [a, b] = args else {
+            return Err(self.wrong_types(&described, "two operands are needed"));
+        };
         let ty = out.ty()?;
         match meeting {
             Meeting::Numbers => self.numbers(&a.numbers()?, &b.numbers()?, ty, rows),
@@ -259,7 +303,13 @@ impl Compare {
     ///
     /// # Errors
     /// Those of Arrow's casts.
-    pub fn numbers(&self, a: &Numbers, b: &Numbers, out: &TensorType, rows: usize) -> Result<ArrayRef> {
+    pub fn numbers(
+        &self,
+        a: &Numbers,
+        b: &Numbers,
+        out: &TensorType,
+        rows: usize,
+    ) -> Result<ArrayRef> {
         let (mut x, mut y) = (a.native()?, b.native()?);
         if x.data_type() != y.data_type() {
             let exact = if b.is_constant() {
@@ -375,7 +425,8 @@ fn wide(array: &ArrayRef) -> Result<Vec<i128>> {
         return Ok(array.values().iter().map(|x| i128::from(*x)).collect());
     }
     let array = cast(array, &DataType::Int64)?;
-    let array = array.as_primitive_opt::<Int64Type>().ok_or_else(|| not_numbers(array.data_type()))?;
+    let array =
+        array.as_primitive_opt::<Int64Type>().ok_or_else(|| not_numbers(array.data_type()))?;
     Ok(array.values().iter().map(|x| i128::from(*x)).collect())
 }
 

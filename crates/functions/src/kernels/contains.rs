@@ -33,7 +33,7 @@ static ENTRY: Entry = Entry {
     udf: "tensor_contains",
     aliases: &[],
     signature: "tensor_contains(x, value) -> bool",
-    help: "On text: is the second text part of the first, with the same case? On arrays, sequences and JSON lists: is the value one of the elements?",
+    help: "True if the second text is part of the first, with the same case; on arrays, sequences and JSON lists, if the value is one of the elements.",
     example: "SELECT CONTAINS('red blood cell', 'blood') AS in_text, CONTAINS(ARRAY[1, 2, 3], 2) AS in_array",
 };
 
@@ -45,7 +45,9 @@ enum Kind {
 
 impl Contains {
     fn kind(&self, args: &[Arg]) -> Result<Kind> {
-        let [x, item] = args else { return Err(self.wrong_types(args, "two arguments are needed")) };
+        let [x, item] = args else {
+            return Err(self.wrong_types(args, "two arguments are needed"));
+        };
         if x.is_text() && item.is_text() {
             return Ok(Kind::Text);
         }
@@ -62,7 +64,10 @@ impl Contains {
             _ => ty.is_numeric(),
         });
         if !items || !simple(item) {
-            return Err(self.wrong_types(args, "it looks for one text in a text, or for one value in an array"));
+            return Err(self.wrong_types(
+                args,
+                "it looks for one text in a text, or for one value in an array",
+            ));
         }
         compare::EQ.result(args)?;
         Ok(Kind::Elements)
@@ -86,7 +91,9 @@ impl TensorFunction for Contains {
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
         let described: Vec<Arg> = args.iter().map(|value| value.arg.clone()).collect();
         let kind = self.kind(&described)?;
-        let [x, item] = args else { return Err(self.wrong_types(&described, "two arguments are needed")) };
+        let [x, item] = args else {
+            return Err(self.wrong_types(&described, "two arguments are needed"));
+        };
         match kind {
             Kind::Text => {
                 let nulls = any_null(args, rows);

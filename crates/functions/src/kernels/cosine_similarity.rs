@@ -82,9 +82,8 @@ impl CosineSimilarity {
         ty: &TensorType,
         rows: usize,
     ) -> Result<vectors::Pairs<f64>> {
-        vectors::pairs(a, b, rows, fixed(ty), |_, x, y| Ok(cosine(x, y)))?.map_err(|(row, p, q)| {
-            self.wrong_row(row, format!("shapes {p} and {q} do not pair"))
-        })
+        vectors::pairs(a, b, rows, fixed(ty), |_, x, y| Ok(cosine(x, y)))?
+            .map_err(|(row, p, q)| self.wrong_row(row, format!("shapes {p} and {q} do not pair")))
     }
 }
 

@@ -109,9 +109,10 @@ impl Dot {
 
     /// The product of integers; 128 bits hold any sum of products of 64 on the way.
     fn exact<E: Element + TryFrom<i128>>(&self, row: usize, x: &[E], y: &[E]) -> Result<E> {
-        let sum = x.iter().zip(y).try_fold(0i128, |sum, (x, y)| {
-            sum.checked_add(x.to_i128().checked_mul(y.to_i128())?)
-        });
+        let sum = x
+            .iter()
+            .zip(y)
+            .try_fold(0i128, |sum, (x, y)| sum.checked_add(x.to_i128().checked_mul(y.to_i128())?));
         sum.and_then(|sum| E::try_from(sum).ok()).ok_or_else(|| {
             self.wrong_row(row, "the result does not fit in 64 bits: cast a vector to a float")
         })

@@ -89,7 +89,9 @@ impl Index {
             return Err(self.wrong_types(args, "a value and its subscripts are needed"));
         };
         let Some(text) = text.text_literal() else {
-            return Err(self.wrong_argument("the subscripts must be a constant text, such as '$, 0'"));
+            return Err(
+                self.wrong_argument("the subscripts must be a constant text, such as '$, 0'")
+            );
         };
         let template = Template::parse(text).map_err(|reason| self.wrong_argument(reason))?;
         if template.values() != values.len() {
@@ -103,9 +105,15 @@ impl Index {
     }
 
     /// The type of the result: subscripts by value cut as a slice of unknown length does.
-    fn indexed_type(&self, args: &[Arg], ty: &TensorType, template: &Template) -> Result<TensorType> {
+    fn indexed_type(
+        &self,
+        args: &[Arg],
+        ty: &TensorType,
+        template: &Template,
+    ) -> Result<TensorType> {
         let values = args.get(2..).unwrap_or(&[]);
-        let vector = |at: &usize| values.get(*at).and_then(Arg::numeric).is_some_and(|ty| ty.ndim() == 1);
+        let vector =
+            |at: &usize| values.get(*at).and_then(Arg::numeric).is_some_and(|ty| ty.ndim() == 1);
         let mut vectors = 0;
         for (part, slot) in template.slots() {
             let Some(value) = values.get(slot) else { continue };
@@ -115,7 +123,9 @@ impl Index {
                     let places = list.dtype.is_integer() || list.dtype == DType::Bool;
                     vectors += 1;
                     // An array literal is f32 (rule 12); its numbers are checked to be whole.
-                    list.ndim() == 1 && (places || list.dtype == DType::F32) && matches!(part, Part::Index(_))
+                    list.ndim() == 1
+                        && (places || list.dtype == DType::F32)
+                        && matches!(part, Part::Index(_))
                 }
                 _ => false,
             };
@@ -188,7 +198,10 @@ impl Index {
             .map(|value| {
                 if value.arg.scalar_dtype().is_some() {
                     let integers = cast(&value.array, &DataType::Int64)?;
-                    return Ok(Given::Integers(integers.as_primitive::<Int64Type>().clone(), value.constant));
+                    return Ok(Given::Integers(
+                        integers.as_primitive::<Int64Type>().clone(),
+                        value.constant,
+                    ));
                 }
                 let numbers = value.numbers()?;
                 match numbers.ty().dtype {
@@ -200,9 +213,11 @@ impl Index {
                         let floats = numbers.elements_as(&DataType::Float64)?;
                         let floats = floats.as_primitive::<Float64Type>();
                         for row in 0..rows {
-                            let whole = numbers.range(row).all(|at| floats.value(at).fract() == 0.0);
+                            let whole =
+                                numbers.range(row).all(|at| floats.value(at).fract() == 0.0);
                             if !numbers.is_null(row) && !whole {
-                                return Err(self.wrong_row(row, "a float is no index: cast it to an integer"));
+                                return Err(self
+                                    .wrong_row(row, "a float is no index: cast it to an integer"));
                             }
                         }
                         let places = cast(floats, &DataType::Int64)?;
@@ -234,13 +249,21 @@ impl TensorFunction for Index {
                 return JsonGet.result(&[json.clone(), key.clone()]);
             }
         }
-        let Some(ty) = args.first().and_then(|arg| arg.ty.as_ref()).filter(|ty| !ty.is_scalar()) else {
-            return Err(self.wrong_types(args, "the first has no dimensions, so it cannot be sliced"));
+        let Some(ty) = args.first().and_then(|arg| arg.ty.as_ref()).filter(|ty| !ty.is_scalar())
+        else {
+            return Err(
+                self.wrong_types(args, "the first has no dimensions, so it cannot be sliced")
+            );
         };
         if matches!(&ty.layout, Layout::Sequence(inner) if !inner.is_scalar()) {
-            return Err(self.wrong_types(args, "an item of a sequence of tensors needs a constant place"));
+            return Err(
+                self.wrong_types(args, "an item of a sequence of tensors needs a constant place")
+            );
         }
-        let ty = self.indexed_type(args, ty, &template)?;
+        let ty = match constants(&template, args) {
+            Some(subscripts) => self.slice().result_type(ty, &subscripts)?,
+            None => self.indexed_type(args, ty, &template)?,
+        };
         Ok(Output::tensor(ty, self.or_null || any_nullable(args)))
     }
 
@@ -287,7 +310,9 @@ impl TensorFunction for Index {
             let axis = axis_of(&subscripts, at, shape);
             chosen.clear();
             match given.get(slot) {
-                Some(Given::Places(numbers, _) | Given::Mask(numbers, _)) if numbers.is_null(row) => {
+                Some(Given::Places(numbers, _) | Given::Mask(numbers, _))
+                    if numbers.is_null(row) =>
+                {
                     return Ok(None);
                 }
                 Some(Given::Places(numbers, places)) => {
@@ -296,14 +321,19 @@ impl TensorFunction for Index {
                 Some(Given::Mask(numbers, mask)) => {
                     let range = numbers.range(row);
                     if Some(&range.len()) != shape.get(axis) {
-                        return Err(self.wrong_row(row, format!(
-                            "a mask of {} does not fit dimension {axis} of shape {shape}",
-                            range.len()
-                        )));
+                        return Err(self.wrong_row(
+                            row,
+                            format!(
+                                "a mask of {} does not fit dimension {axis} of shape {shape}",
+                                range.len()
+                            ),
+                        ));
                     }
                     let start = range.start;
                     chosen.extend(
-                        range.filter(|at| mask.value(*at)).filter_map(|at| i64::try_from(at - start).ok()),
+                        range
+                            .filter(|at| mask.value(*at))
+                            .filter_map(|at| i64::try_from(at - start).ok()),
                     );
                 }
                 _ => {}
@@ -318,24 +348,23 @@ impl TensorFunction for Index {
         args: &[Arg],
         _context: &SimplifyContext,
     ) -> Result<ExprSimplifyResult> {
-        let tensor = args.first().is_some_and(|arg| !arg.is_json());
-        let constants: Option<Vec<i64>> = args.get(2..).unwrap_or(&[]).iter().map(constant).collect();
-        let (true, Some(constants), Some(x)) = (tensor, constants, exprs.first()) else {
+        let (Some(x), Some(arg)) = (exprs.first(), args.first()) else {
             return Ok(ExprSimplifyResult::Original(exprs));
         };
         // Constants after all: the scan knows how to read such a slice only.
-        let template = self.template(args)?;
-        let subscripts: Option<Vec<Subscript>> = template
-            .parts()
-            .iter()
-            .map(|part| part.with_values(&|at| constants.get(*at).copied()))
-            .collect();
+        let subscripts = constants(&self.template(args)?, args).filter(|_| !arg.is_json());
         let Some(subscripts) = subscripts else { return Ok(ExprSimplifyResult::Original(exprs)) };
         let text = ScalarValue::Utf8(Some(subscript::format_list(&subscripts)));
         let slice = ScalarUDF::new_from_impl(TensorUdf::new(self.slice()));
         let call = slice.call(vec![x.clone(), Expr::Literal(text, None)]);
         Ok(ExprSimplifyResult::Simplified(call))
     }
+}
+
+/// The subscripts, if every `$` stands for a constant integer.
+fn constants(template: &Template, args: &[Arg]) -> Option<Vec<Subscript>> {
+    let values: Vec<i64> = args.get(2..)?.iter().map(constant).collect::<Option<_>>()?;
+    template.parts().iter().map(|part| part.with_values(&|at| values.get(*at).copied())).collect()
 }
 
 fn constant(arg: &Arg) -> Option<i64> {

@@ -51,7 +51,9 @@ impl TensorFunction for Iou {
     }
 
     fn evaluate(&self, args: &[Value], _out: &Output, rows: usize) -> Result<ArrayRef> {
-        let [first, second] = args else { return Err(self.wrong_types(&[], "two arguments are needed")) };
+        let [first, second] = args else {
+            return Err(self.wrong_types(&[], "two arguments are needed"));
+        };
         let (a, b) = (first.numbers()?, second.numbers()?);
         let (x, y) = (a.elements_as(&DataType::Float64)?, b.elements_as(&DataType::Float64)?);
         let (x, y) = (slice_of::<Float64Type>(&x)?, slice_of::<Float64Type>(&y)?);
@@ -64,7 +66,9 @@ impl TensorFunction for Iou {
             }
             for shape in [a.shape(row), b.shape(row)] {
                 if !fours(&shape) {
-                    return Err(self.wrong_row(row, format!("the shape {shape} is not that of boxes")));
+                    return Err(
+                        self.wrong_row(row, format!("the shape {shape} is not that of boxes"))
+                    );
                 }
             }
             let left = boxes::read(row_of(&a, x, row), of_a);
@@ -78,7 +82,8 @@ impl TensorFunction for Iou {
         }
         let nulls = arrow::buffer::NullBuffer::union(
             any_null(args, rows).as_ref(),
-            arrow::buffer::NullBuffer::union(a.nulls(rows).as_ref(), b.nulls(rows).as_ref()).as_ref(),
+            arrow::buffer::NullBuffer::union(a.nulls(rows).as_ref(), b.nulls(rows).as_ref())
+                .as_ref(),
         );
         Ok(number_rows::<Float64Type>(answers, nulls))
     }

@@ -104,7 +104,8 @@ impl TensorFunction for IsIn {
         _context: &SimplifyContext,
     ) -> Result<ExprSimplifyResult> {
         let args = self.coded(args)?;
-        let (Some((x, items)), Some((value, list))) = (args.split_first(), exprs.split_first()) else {
+        let (Some((x, items)), Some((value, list))) = (args.split_first(), exprs.split_first())
+        else {
             return Ok(ExprSimplifyResult::Original(exprs));
         };
         // A NULL among the items would make DataFusion's answer null.
@@ -129,7 +130,11 @@ impl TensorFunction for IsIn {
             listed.push(native::cast(expr, item.field.data_type(), common.clone()));
         }
         let value = native::cast(value.clone(), x.field.data_type(), common);
-        Ok(ExprSimplifyResult::Simplified(Expr::InList(InList::new(Box::new(value), listed, false))))
+        Ok(ExprSimplifyResult::Simplified(Expr::InList(InList::new(
+            Box::new(value),
+            listed,
+            false,
+        ))))
     }
 }
 

@@ -86,7 +86,8 @@ impl TensorFunction for IsNull {
         if dtype != Some(&DType::Text) {
             return Ok(ExprSimplifyResult::Simplified(null));
         }
-        let empty = ScalarValue::Utf8(Some(String::new())).cast_to(&context.get_data_type(&expr)?)?;
+        let empty =
+            ScalarValue::Utf8(Some(String::new())).cast_to(&context.get_data_type(&expr)?)?;
         let empty = Expr::BinaryExpr(datafusion_expr::BinaryExpr::new(
             Box::new(expr),
             Operator::Eq,

@@ -47,13 +47,18 @@ impl TensorFunction for JsonGet {
             _ => false,
         };
         if !fits {
-            return Err(self.wrong_types(args, "it takes JSON and the name of a member or the place of an item"));
+            return Err(self.wrong_types(
+                args,
+                "it takes JSON and the name of a member or the place of an item",
+            ));
         }
         Ok(Output::scalar(DType::Json, true))
     }
 
     fn evaluate(&self, args: &[Value], _out: &Output, rows: usize) -> Result<ArrayRef> {
-        let [json, key] = args else { return Err(self.wrong_types(&[], "two arguments are needed")) };
+        let [json, key] = args else {
+            return Err(self.wrong_types(&[], "two arguments are needed"));
+        };
         // Text counts as JSON here, so that a literal can be taken apart.
         let mut json = json.clone();
         json.arg.ty = Some(lakebed_core::TensorType::scalar(DType::Json));

@@ -54,9 +54,13 @@ static ILIKE_ENTRY: Entry = Entry {
 
 impl Like {
     fn pattern(&self, args: &[Arg]) -> Result<Option<Glob>> {
-        let [x, pattern] = args else { return Err(self.wrong_types(args, "two arguments are needed")) };
+        let [x, pattern] = args else {
+            return Err(self.wrong_types(args, "two arguments are needed"));
+        };
         if !(x.is_text() || x.is_json()) || !pattern.is_text() {
-            return Err(self.wrong_types(args, "it matches text, or JSON text, with a text pattern"));
+            return Err(
+                self.wrong_types(args, "it matches text, or JSON text, with a text pattern")
+            );
         }
         match &pattern.literal {
             Some(literal) if literal.is_null() => Ok(None),
@@ -85,7 +89,9 @@ impl TensorFunction for Like {
         let Some(glob) = self.pattern(&described)? else {
             return Ok(arrow::array::new_null_array(out.field.data_type(), rows));
         };
-        let [x, _] = args else { return Err(self.wrong_types(&described, "two arguments are needed")) };
+        let [x, _] = args else {
+            return Err(self.wrong_types(&described, "two arguments are needed"));
+        };
         let nulls = any_null(args, rows);
         let valid = |row: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
         if x.arg.is_json() {
@@ -93,7 +99,8 @@ impl TensorFunction for Like {
             if nulls.as_ref().is_none_or(|nulls| nulls.null_count() < rows) {
                 let documents = Documents::try_new(x)?;
                 for (row, found) in found.iter_mut().enumerate().filter(|(row, _)| valid(*row)) {
-                    *found = matches!(documents.get(row)?, Json::String(text) if glob.matches(&text));
+                    *found =
+                        matches!(documents.get(row)?, Json::String(text) if glob.matches(&text));
                 }
             }
             return Ok(bool_rows(BooleanBuffer::from(found), nulls));
@@ -118,7 +125,8 @@ impl TensorFunction for Like {
             return Ok(ExprSimplifyResult::Original(exprs));
         };
         let literal = |text: String| -> Result<Box<Expr>> {
-            let value = ScalarValue::Utf8(Some(text)).cast_to(&context.get_data_type(&exprs[0])?)?;
+            let value =
+                ScalarValue::Utf8(Some(text)).cast_to(&context.get_data_type(&exprs[0])?)?;
             Ok(Box::new(Expr::Literal(value, None)))
         };
         let text = Box::new(text.clone());
@@ -126,7 +134,8 @@ impl TensorFunction for Like {
             return Ok(ExprSimplifyResult::Original(exprs));
         }
         if glob.accepts_empty() {
-            let some = datafusion_expr::BinaryExpr::new(text, Operator::NotEq, literal(String::new())?);
+            let some =
+                datafusion_expr::BinaryExpr::new(text, Operator::NotEq, literal(String::new())?);
             return Ok(ExprSimplifyResult::Simplified(Expr::BinaryExpr(some)));
         }
         let like = SqlLike::new(false, text, literal(pattern)?, None, self.ignores_case);

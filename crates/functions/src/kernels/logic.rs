@@ -94,14 +94,17 @@ impl TensorFunction for Logic {
         _context: &SimplifyContext,
     ) -> Result<ExprSimplifyResult> {
         // Where nothing is null DataFusion's three values are two.
-        let plain = args
-            .iter()
-            .all(|arg| arg.scalar_dtype() == Some(&DType::Bool) && !arg.nullable());
+        let plain =
+            args.iter().all(|arg| arg.scalar_dtype() == Some(&DType::Bool) && !arg.nullable());
         let operator = if self.and { Operator::And } else { Operator::Or };
         Ok(match exprs.as_slice() {
-            [a, b] if plain => ExprSimplifyResult::Simplified(Expr::BinaryExpr(
-                datafusion_expr::BinaryExpr::new(Box::new(a.clone()), operator, Box::new(b.clone())),
-            )),
+            [a, b] if plain => {
+                ExprSimplifyResult::Simplified(Expr::BinaryExpr(datafusion_expr::BinaryExpr::new(
+                    Box::new(a.clone()),
+                    operator,
+                    Box::new(b.clone()),
+                )))
+            }
             _ => ExprSimplifyResult::Original(exprs),
         })
     }

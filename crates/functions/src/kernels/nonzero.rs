@@ -70,7 +70,10 @@ impl TensorFunction for Nonzero {
             for at in flags.iter().enumerate().filter(|(_, flag)| **flag).map(|(at, _)| at) {
                 count += 1;
                 places.extend(
-                    strides.iter().zip(shape.iter()).map(|(stride, size)| as_i64(at / stride % size)),
+                    strides
+                        .iter()
+                        .zip(shape.iter())
+                        .map(|(stride, size)| as_i64(at / stride % size)),
                 );
             }
             let shape = Shape::new(&[count, shape.ndim()]).unwrap_or_default();

@@ -51,15 +51,30 @@ macro_rules! norm {
     };
 }
 
-norm!(L1, One, "L1_NORM", "l1_norm",
+norm!(
+    L1,
+    One,
+    "L1_NORM",
+    "l1_norm",
     "The sum of the magnitudes of all elements; 0 if there are none.",
-    "SELECT L1_NORM(ARRAY[3, -4]) AS taxi");
-norm!(L2, Two, "L2_NORM", "l2_norm",
+    "SELECT L1_NORM(ARRAY[3, -4]) AS taxi"
+);
+norm!(
+    L2,
+    Two,
+    "L2_NORM",
+    "l2_norm",
     "The root of the sum of squares of all elements; 0 if there are none.",
-    "SELECT L2_NORM(ARRAY[3, -4]) AS length");
-norm!(LINF, Infinity, "LINF_NORM", "linf_norm",
+    "SELECT L2_NORM(ARRAY[3, -4]) AS length"
+);
+norm!(
+    LINF,
+    Infinity,
+    "LINF_NORM",
+    "linf_norm",
     "The largest magnitude of all elements; 0 if there are none.",
-    "SELECT LINF_NORM(ARRAY[3, -4]) AS largest");
+    "SELECT LINF_NORM(ARRAY[3, -4]) AS largest"
+);
 
 impl TensorFunction for Norm {
     fn entry(&self) -> &'static Entry {

@@ -166,7 +166,13 @@ impl Reduce {
         to_type(&number_rows::<T>(best, x.nulls(rows)), &dtype.to_arrow())
     }
 
-    fn total<E: Element>(&self, x: &Numbers, values: &[E], dtype: &DType, rows: usize) -> Result<ArrayRef> {
+    fn total<E: Element>(
+        &self,
+        x: &Numbers,
+        values: &[E],
+        dtype: &DType,
+        rows: usize,
+    ) -> Result<ArrayRef> {
         let integers = !x.ty().dtype.is_float();
         if self.operation == Operation::Avg {
             let means = (0..rows).map(|row| mean(row_of(x, values, row), integers)).collect();
@@ -204,7 +210,12 @@ impl Reduce {
     }
 
     /// One number a row; a row without one is an error unless it is null.
-    fn fit<N: Default>(&self, x: &Numbers, rows: usize, total: impl Fn(usize) -> Option<N>) -> Result<Vec<N>> {
+    fn fit<N: Default>(
+        &self,
+        x: &Numbers,
+        rows: usize,
+        total: impl Fn(usize) -> Option<N>,
+    ) -> Result<Vec<N>> {
         (0..rows)
             .map(|row| match total(row) {
                 Some(total) => Ok(total),

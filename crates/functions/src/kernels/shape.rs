@@ -64,11 +64,15 @@ impl TensorFunction for Shape {
         let found = value.array.data_type();
         let wrong = || CoreError::WrongType { expected: ty.to_string(), found: found.to_string() };
         let sizes: Int32Array = match (&ty.layout, found) {
-            (_, DataType::List(item)) if matches!(item.data_type(), DataType::List(_)) && ty.is_numeric() => {
+            (_, DataType::List(item))
+                if matches!(item.data_type(), DataType::List(_)) && ty.is_numeric() =>
+            {
                 let numbers = value.numbers()?;
                 let mut sizes = Vec::with_capacity(rows * ty.ndim());
                 for row in 0..rows {
-                    sizes.extend(numbers.shape(row).iter().map(|n| i32::try_from(*n).unwrap_or(i32::MAX)));
+                    sizes.extend(
+                        numbers.shape(row).iter().map(|n| i32::try_from(*n).unwrap_or(i32::MAX)),
+                    );
                 }
                 sizes.into()
             }
@@ -81,7 +85,8 @@ impl TensorFunction for Shape {
                 return assemble(out.ty()?, empty, layout, value.nulls(rows));
             }
             (Layout::Fixed, _) => {
-                let one = ty.dims.iter().map(|dim| i32::try_from(dim.unwrap_or(0)).unwrap_or(i32::MAX));
+                let one =
+                    ty.dims.iter().map(|dim| i32::try_from(dim.unwrap_or(0)).unwrap_or(i32::MAX));
                 std::iter::repeat_n(one, rows).flatten().collect::<Vec<_>>().into()
             }
             (Layout::Sequence(_), DataType::List(_)) => {

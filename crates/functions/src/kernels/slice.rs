@@ -16,6 +16,7 @@ use lakebed_core::region::Run;
 use lakebed_core::subscript;
 
 use crate::entry::Entry;
+use crate::error::FunctionError;
 use crate::error::Result;
 use crate::function::Arg;
 use crate::function::Output;
@@ -57,11 +58,31 @@ static OR_NULL_ENTRY: Entry = Entry {
 
 impl Slice {
     fn subscripts(&self, args: &[Arg]) -> Result<Vec<Subscript>> {
-        let [_, text] = args else { return Err(self.wrong_types(args, "two arguments are needed")) };
+        let [_, text] = args else {
+            return Err(self.wrong_types(args, "two arguments are needed"));
+        };
         match text.text_literal() {
             Some(text) => Ok(subscript::parse_list(text)?),
-            None => Err(self.wrong_argument("the subscripts must be a constant text, such as '0:10, 2'")),
+            None => {
+                Err(self
+                    .wrong_argument("the subscripts must be a constant text, such as '0:10, 2'"))
+            }
         }
+    }
+}
+
+/// As [`sliced_type`], but an index that no sample of the type has makes every row null.
+///
+/// # Errors
+/// As [`sliced_type`], out of range apart.
+pub fn sliced_type_or_null(ty: &TensorType, subscripts: &[Subscript]) -> Result<TensorType> {
+    match sliced_type(ty, subscripts) {
+        Err(FunctionError::Core(CoreError::IndexOutOfRange { .. })) => {
+            let mut open = ty.clone();
+            open.dims.fill(None);
+            sliced_type(&open, subscripts)
+        }
+        other => other,
     }
 }
 
@@ -100,7 +121,9 @@ impl TensorFunction for Slice {
 
     fn result(&self, args: &[Arg]) -> Result<Output> {
         if args.first().is_some_and(Arg::is_json) {
-            let [_, key] = args else { return Err(self.wrong_types(args, "two arguments are needed")) };
+            let [_, key] = args else {
+                return Err(self.wrong_types(args, "two arguments are needed"));
+            };
             return match key.text_literal() {
                 Some(_) => Ok(Output::scalar(DType::Json, true)),
                 None => Err(self.wrong_argument("the key must be a constant: use json_get")),
@@ -110,15 +133,19 @@ impl TensorFunction for Slice {
             return Err(self.wrong_types(args, "only tensors, sequences and JSON have subscripts"));
         };
         if ty.is_scalar() && ty.dtype == DType::Text {
-            return Err(self.wrong_types(args, "text has no dimensions: use substr(text, start, length)"));
+            return Err(
+                self.wrong_types(args, "text has no dimensions: use substr(text, start, length)")
+            );
         }
-        let sliced = sliced_type(ty, &self.subscripts(args)?)?;
+        let sliced = self.result_type(ty, &self.subscripts(args)?)?;
         Ok(Output::tensor(sliced, self.or_null || any_nullable(args)))
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
         let described: Vec<Arg> = args.iter().map(|value| value.arg.clone()).collect();
-        let [x, text] = args else { return Err(self.wrong_types(&described, "two arguments are needed")) };
+        let [x, text] = args else {
+            return Err(self.wrong_types(&described, "two arguments are needed"));
+        };
         if x.arg.is_json() {
             let key = json_access::Key::from_subscript(text.arg.text_literal().unwrap_or(""));
             return json_access::get(x, rows, |_| Some(key.clone()));
@@ -147,7 +174,21 @@ impl TensorFunction for Slice {
 }
 
 impl Slice {
-    fn tensor(&self, x: &Value, subscripts: &[Subscript], out: &TensorType, rows: usize) -> Result<ArrayRef> {
+    /// The type of the result of constant subscripts.
+    ///
+    /// # Errors
+    /// As [`sliced_type`].
+    pub fn result_type(&self, ty: &TensorType, subscripts: &[Subscript]) -> Result<TensorType> {
+        if self.or_null { sliced_type_or_null(ty, subscripts) } else { sliced_type(ty, subscripts) }
+    }
+
+    fn tensor(
+        &self,
+        x: &Value,
+        subscripts: &[Subscript],
+        out: &TensorType,
+        rows: usize,
+    ) -> Result<ArrayRef> {
         let from = Numbers::places_of(x)?;
         if let Some(shape) = from.uniform() {
             let region = match subscript::resolve(subscripts, &shape) {
@@ -197,7 +238,13 @@ impl Slice {
     }
 
     /// Items of a sequence of tensors, or a part of the sequence.
-    fn sequence(&self, x: &Value, subscripts: &[Subscript], out: &Output, rows: usize) -> Result<ArrayRef> {
+    fn sequence(
+        &self,
+        x: &Value,
+        subscripts: &[Subscript],
+        out: &Output,
+        rows: usize,
+    ) -> Result<ArrayRef> {
         let missing = || CoreError::WrongType {
             expected: "a sequence".into(),
             found: x.array.data_type().to_string(),
@@ -242,7 +289,9 @@ impl Slice {
         let field = inner.to_field_ref("item", true);
         let items = Value { arg: Arg::new(field, None), array: taken, constant: false };
         match &inner.layout {
-            Layout::Sequence(deeper) if !deeper.is_scalar() => self.sequence(&items, rest, out, rows),
+            Layout::Sequence(deeper) if !deeper.is_scalar() => {
+                self.sequence(&items, rest, out, rows)
+            }
             _ => self.tensor(&items, rest, out.ty()?, rows),
         }
     }

@@ -43,7 +43,8 @@ impl Template {
                 values += 1;
                 return Ok(Bound::Value(values - 1));
             }
-            let wrong = |_| format!("'{text}' is no subscript: write an integer, $ or start:stop:step");
+            let wrong =
+                |_| format!("'{text}' is no subscript: write an integer, $ or start:stop:step");
             text.parse().map(Bound::Constant).map_err(wrong)
         };
         let mut parts = Vec::new();
@@ -58,7 +59,8 @@ impl Template {
             }
             let mut bounds = [None, None, None];
             for (at, piece) in part.split(':').map(str::trim).enumerate() {
-                let slot = bounds.get_mut(at).ok_or(format!("'{part}' has more than two colons"))?;
+                let slot =
+                    bounds.get_mut(at).ok_or(format!("'{part}' has more than two colons"))?;
                 if !piece.is_empty() {
                     *slot = Some(bound(piece)?);
                 }
@@ -113,11 +115,9 @@ impl Part {
         };
         Some(match self {
             Part::Index(bound) => Subscript::Index(of(bound)?),
-            Part::Slice(start, stop, step) => Subscript::Slice {
-                start: maybe(start)?,
-                stop: maybe(stop)?,
-                step: maybe(step)?,
-            },
+            Part::Slice(start, stop, step) => {
+                Subscript::Slice { start: maybe(start)?, stop: maybe(stop)?, step: maybe(step)? }
+            }
             Part::Rest => Subscript::Rest,
         })
     }
