@@ -80,22 +80,31 @@ fn groups(a: &[Ltrb], b: &[Ltrb]) -> Vec<Group> {
             }
         }
     }
-    let mut groups: BTreeMap<
-        usize,
-        (BTreeMap<usize, usize>, BTreeMap<usize, usize>, Vec<(usize, usize, f64)>),
-    > = BTreeMap::new();
+    let mut groups: BTreeMap<usize, Members> = BTreeMap::new();
     for (i, j, overlap) in pairs {
-        let (rows, columns, pairs) = groups.entry(find(&mut leader, i)).or_default();
-        let next = rows.len();
-        let row = *rows.entry(i).or_insert(next);
-        let next = columns.len();
-        let column = *columns.entry(j).or_insert(next);
-        pairs.push((row, column, overlap));
+        let group = groups.entry(find(&mut leader, i)).or_default();
+        let next = group.rows.len();
+        let row = *group.rows.entry(i).or_insert(next);
+        let next = group.columns.len();
+        let column = *group.columns.entry(j).or_insert(next);
+        group.pairs.push((row, column, overlap));
     }
     groups
         .into_values()
-        .map(|(rows, columns, pairs)| Group { rows: rows.len(), columns: columns.len(), pairs })
+        .map(|group| Group {
+            rows: group.rows.len(),
+            columns: group.columns.len(),
+            pairs: group.pairs,
+        })
         .collect()
+}
+
+/// A group while it is found: boxes numbered in the order in which they are met.
+#[derive(Default)]
+struct Members {
+    rows: BTreeMap<usize, usize>,
+    columns: BTreeMap<usize, usize>,
+    pairs: Vec<(usize, usize, f64)>,
 }
 
 fn find(leader: &mut [usize], mut at: usize) -> usize {

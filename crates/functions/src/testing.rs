@@ -121,10 +121,13 @@ impl Answer {
     }
 }
 
+/// The shape and the elements of one row.
+pub type Sample<'a, T> = (&'a [usize], Vec<T>);
+
 /// A tensor column of a type; `None` is a null row.
 pub fn tensors<P: ArrowPrimitiveType>(
     ty: &TensorType,
-    rows: &[Option<(&[usize], Vec<P::Native>)>],
+    rows: &[Option<Sample<'_, P::Native>>],
 ) -> Given
 where
     P::Native: ArrowNativeType + Default,

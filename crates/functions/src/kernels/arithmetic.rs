@@ -191,18 +191,18 @@ impl TensorFunction for Arithmetic {
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
         let [a, b] = args else { return Err(self.wrong_types(&[], "two operands are needed")) };
-        if let Some(operator) = self.operation.native() {
-            if plain::result_type(operator, &a.arg, &b.arg).is_some() {
-                return plain::evaluate(operator, a, b, rows, |x, y| {
-                    Ok(match self.operation {
-                        Operation::Add => numeric::add(x, y),
-                        Operation::Sub => numeric::sub(x, y),
-                        Operation::Mul => numeric::mul(x, y),
-                        Operation::Div => numeric::div(x, y),
-                        Operation::Mod | Operation::Pow => numeric::rem(x, y),
-                    }?)
-                });
-            }
+        if let Some(operator) = self.operation.native()
+            && plain::result_type(operator, &a.arg, &b.arg).is_some()
+        {
+            return plain::evaluate(operator, a, b, rows, |x, y| {
+                Ok(match self.operation {
+                    Operation::Add => numeric::add(x, y),
+                    Operation::Sub => numeric::sub(x, y),
+                    Operation::Mul => numeric::mul(x, y),
+                    Operation::Div => numeric::div(x, y),
+                    Operation::Mod | Operation::Pow => numeric::rem(x, y),
+                }?)
+            });
         }
         let (a, b, ty) = (a.numbers()?, b.numbers()?, out.ty()?);
         match ty.dtype {

@@ -62,7 +62,7 @@ fn floats_keep_their_width_until_they_meet_f64() {
     let type_of = |with: Given| run("tensor_add", &[vector.clone(), with], 1).ty().to_string();
     assert_eq!(type_of(literal(1i64)), "f32[2]");
     assert_eq!(type_of(literal(1.0)), "f64[2]");
-    let negative = run("tensor_neg", &[vector.clone()], 1);
+    let negative = run("tensor_neg", std::slice::from_ref(&vector), 1);
     assert_eq!(negative.rows(), [Some((vec![2], vec![-1.5, -2.5]))]);
     assert_eq!(run("tensor_abs", &[negative.given()], 1).rows()[0].as_ref().unwrap().1, [1.5, 2.5]);
 }
@@ -122,6 +122,7 @@ fn naive(a: &(Vec<usize>, Vec<i32>), b: &(Vec<usize>, Vec<i32>)) -> Option<(Vec<
     Some((shape, values))
 }
 
+type Sum = (Vec<usize>, Vec<f64>);
 type Row = Option<(Vec<usize>, Vec<i32>)>;
 
 fn row(ndim: usize) -> impl Strategy<Value = Row> {
@@ -150,7 +151,7 @@ proptest! {
         };
         let a = given(&left[..rows], ndims.0);
         let b = given(&right[..rows], ndims.1);
-        let expected: Vec<Option<Option<(Vec<usize>, Vec<f64>)>>> = left.iter().zip(&right)
+        let expected: Vec<Option<Option<Sum>>> = left.iter().zip(&right)
             .map(|(x, y)| Some(naive(x.as_ref()?, y.as_ref()?))).collect();
         let fits = expected.iter().all(|row| row.as_ref().is_none_or(Option::is_some));
         match call("tensor_add", &[a, b], rows) {

@@ -163,10 +163,8 @@ impl Compare {
     }
 
     fn class_against(&self, classes: &TensorType, text: &Arg, right: bool) -> Result<Meeting> {
-        if text.is_text() {
-            if let Some(name) = text.text_literal() {
-                return Ok(Meeting::Code(labels::code(classes, name)?, right));
-            }
+        if let (true, Some(name)) = (text.is_text(), text.text_literal()) {
+            return Ok(Meeting::Code(labels::code(classes, name)?, right));
         }
         if self.is_equality() {
             return Ok(Meeting::Names);

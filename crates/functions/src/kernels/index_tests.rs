@@ -137,7 +137,7 @@ fn json_members() {
         [None, Some("6".into()), None]
     );
     assert_eq!(
-        run("tensor_truth", &[json.clone()], 3).bools(),
+        run("tensor_truth", std::slice::from_ref(&json), 3).bools(),
         [Some(false), Some(true), Some(false)]
     );
     let has = run("tensor_contains", &[json, literal(6.0)], 3);

@@ -11,6 +11,7 @@ pub mod compare;
 mod contains;
 mod cosine_similarity;
 mod dot;
+mod fancy;
 mod index;
 mod iou;
 mod is_empty;
