@@ -1,0 +1,170 @@
+//! The parts of columns that a scan reads, and the calls that ask for no more than a part.
+
+use std::sync::Arc;
+
+use arrow_schema::FieldRef;
+use datafusion::common::DataFusionError;
+use datafusion::common::Result;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::ScalarFunctionExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::Literal;
+use lakebed_core::Layout as Form;
+use lakebed_core::TensorType;
+use lakebed_core::subscript;
+use lakebed_dataset::ColumnRead;
+use lakebed_dataset::Missing;
+use lakebed_dataset::Part;
+
+use super::layout::Layout;
+
+/// One thing that a scan reads.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScanPart {
+    /// The row's place in the snapshot; costs nothing.
+    Position,
+    /// A part of a column.
+    Column {
+        /// Index in the table.
+        index: usize,
+        /// Which part.
+        part: Part,
+    },
+}
+
+impl ScanPart {
+    /// The column of the table.
+    pub fn column(&self) -> Option<usize> {
+        match self {
+            ScanPart::Position => None,
+            ScanPart::Column { index, .. } => Some(*index),
+        }
+    }
+
+    /// What to ask of the dataset; `None` for positions.
+    pub fn read(&self, layout: &Layout) -> Option<ColumnRead> {
+        match self {
+            ScanPart::Position => None,
+            ScanPart::Column { index, part } => {
+                Some(ColumnRead { column: layout.column(*index)?.id, part: part.clone() })
+            }
+        }
+    }
+
+    /// The field of what is read.
+    ///
+    /// # Errors
+    /// Where the dataset cannot read such a part.
+    pub fn field(&self, layout: &Layout) -> Result<FieldRef> {
+        match self.read(layout) {
+            None => Ok(Arc::new(arrow_schema::Field::new(
+                super::layout::POSITION,
+                arrow_schema::DataType::UInt64,
+                false,
+            ))),
+            Some(read) => read
+                .field(&layout.dataset)
+                .map(Arc::new)
+                .map_err(|error| DataFusionError::External(Box::new(error))),
+        }
+    }
+
+    /// True if samples must be decoded for it.
+    pub fn decodes(&self, layout: &Layout) -> bool {
+        match self {
+            ScanPart::Column { index, part: Part::Decoded | Part::Slice { .. } } => {
+                layout.types.get(*index).is_some_and(is_encoded)
+            }
+            _ => false,
+        }
+    }
+
+    /// Written `boxes`, `image[0:2]`, `decode(image)`, `shape(boxes)`.
+    pub fn describe(&self, layout: &Layout) -> String {
+        let ScanPart::Column { index, part } = self else {
+            return super::layout::POSITION.to_string();
+        };
+        let name = layout.column(*index).map_or("?", |column| column.name.as_str());
+        match part {
+            Part::Decoded => format!("decode({name})"),
+            Part::Shape => format!("shape({name})"),
+            Part::Slice { subscripts, .. } => {
+                format!("{name}[{}]", subscript::format_list(subscripts))
+            }
+            _ => name.to_string(),
+        }
+    }
+}
+
+/// True for columns of files that must be decoded to pixels.
+pub fn is_encoded(ty: &TensorType) -> bool {
+    match &ty.layout {
+        Form::Encoded => true,
+        Form::Sequence(inner) => is_encoded(inner),
+        Form::Scalar | Form::Fixed | Form::Ragged => false,
+    }
+}
+
+/// The part that an expression over the table asks for, if it is one.
+///
+/// A call is a part only if the dataset gives it in the very type that the call returns.
+pub fn recognise(expr: &Arc<dyn PhysicalExpr>, layout: &Layout) -> Option<ScanPart> {
+    if let Some(index) = column_index(expr) {
+        return Some(whole(index, layout));
+    }
+    let call = expr.downcast_ref::<ScalarFunctionExpr>()?;
+    let part = match (call.fun().name(), call.args()) {
+        ("tensor_decode", [x]) => decoded(column_index(x)?, layout)?,
+        ("tensor_shape", [x]) => {
+            let index = column_index(x).or_else(|| decoded_column(x))?;
+            let ty = layout.types.get(index)?;
+            if ty.dims.is_empty() || matches!(ty.layout, Form::Sequence(_)) {
+                return None;
+            }
+            ScanPart::Column { index, part: Part::Shape }
+        }
+        (name @ ("tensor_slice" | "tensor_slice_or_null"), [x, text]) => {
+            let index = column_index(x).or_else(|| decoded_column(x))?;
+            let missing = match name {
+                "tensor_slice" => Missing::Error,
+                _ => Missing::Null,
+            };
+            let text = text.downcast_ref::<Literal>()?.value().try_as_str()??.to_string();
+            let subscripts = subscript::parse_list(&text).ok()?;
+            let ty = layout.types.get(index)?;
+            if ty.dims.is_empty() || matches!(ty.layout, Form::Sequence(_)) {
+                return None;
+            }
+            ScanPart::Column { index, part: Part::Slice { subscripts, missing } }
+        }
+        _ => return None,
+    };
+    let field = part.field(layout).ok()?;
+    (field.data_type() == call.return_type()).then_some(part)
+}
+
+fn column_index(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
+    expr.downcast_ref::<Column>().map(Column::index)
+}
+
+fn decoded_column(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
+    let call = expr.downcast_ref::<ScalarFunctionExpr>()?;
+    match (call.fun().name(), call.args()) {
+        ("tensor_decode", [x]) => column_index(x),
+        _ => None,
+    }
+}
+
+fn whole(index: usize, layout: &Layout) -> ScanPart {
+    match layout.column(index) {
+        Some(_) => ScanPart::Column { index, part: Part::Whole },
+        None => ScanPart::Position,
+    }
+}
+
+fn decoded(index: usize, layout: &Layout) -> Option<ScanPart> {
+    layout.column(index)?;
+    let encoded = is_encoded(layout.types.get(index)?);
+    let part = if encoded { Part::Decoded } else { Part::Whole };
+    Some(ScanPart::Column { index, part })
+}
