@@ -179,10 +179,8 @@ pub fn first_clause(query: &Query) -> Option<(&'static str, Option<Span>)> {
 
 /// The place of the first clause whose arguments are not what the clause takes.
 pub(crate) fn first_malformed(query: &Query) -> Option<Option<Span>> {
-    first(query, |function| {
-        if Clauses::default().add(function) { None } else { Some("") }
-    })
-    .map(|(_, span)| span)
+    first(query, |function| if Clauses::default().add(function) { None } else { Some("") })
+        .map(|(_, span)| span)
 }
 
 /// The first clause, in this query or inside, that `choose` names.

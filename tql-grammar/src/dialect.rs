@@ -9,6 +9,7 @@ use sqlparser::dialect::Dialect;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::dialect::Precedence;
 use sqlparser::keywords::Keyword;
+use sqlparser::keywords::RESERVED_FOR_IDENTIFIER;
 use sqlparser::parser::Parser;
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::Token;
@@ -45,6 +46,32 @@ impl TqlDialect {
             None => Err(ParserError::RecursionLimitExceeded),
         }
     }
+}
+
+/// Words that never begin an operand.
+fn no_operand(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::AND
+            | Keyword::OR
+            | Keyword::IN
+            | Keyword::IS
+            | Keyword::AS
+            | Keyword::LIKE
+            | Keyword::ILIKE
+            | Keyword::BETWEEN
+            | Keyword::FROM
+            | Keyword::WHERE
+            | Keyword::HAVING
+            | Keyword::LIMIT
+            | Keyword::UNION
+            | Keyword::INTERSECT
+            | Keyword::WHEN
+            | Keyword::THEN
+            | Keyword::ELSE
+            | Keyword::ON
+            | Keyword::SELECT
+    )
 }
 
 /// `EQUALS` between two operands.
@@ -178,14 +205,30 @@ impl Dialect for TqlDialect {
         true
     }
 
+    /// FROM is optional, so these may directly follow the SELECT list.
+    fn is_select_item_alias(&self, explicit: bool, keyword: &Keyword, parser: &mut Parser) -> bool {
+        explicit
+            || !matches!(keyword, Keyword::WINDOW | Keyword::QUALIFY)
+                && self.is_column_alias(keyword, parser)
+    }
+
+    /// After a failed attempt sqlparser takes the word for a column, unless it is reserved.
+    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        RESERVED_FOR_IDENTIFIER.contains(&keyword)
+            || matches!(keyword, Keyword::NOT | Keyword::CASE | Keyword::CAST)
+    }
+
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         if let Err(error) = self.burn() {
             return Some(Err(error));
         }
-        if parser.peek_token_ref().token == Token::Colon {
-            return Some(parser.expected_ref("an expression", parser.peek_token_ref()));
-        }
-        None
+        let no_operand = match &parser.peek_token_ref().token {
+            Token::Colon => true,
+            // sqlparser would take these for columns.
+            Token::Word(word) => word.quote_style.is_none() && no_operand(word.keyword),
+            _ => false,
+        };
+        no_operand.then(|| parser.expected_ref("an expression", parser.peek_token_ref()))
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
@@ -214,11 +257,9 @@ impl Dialect for TqlDialect {
             Token::CustomBinaryOperator(name) if name == PAIR_OPERATOR => {
                 let span = parser.peek_token_ref().span;
                 parser.advance_token();
-                Some(
-                    parser
-                        .parse_subexpr(PAIR_PRECEDENCE)
-                        .map(|weight| subscript::call(subscript::PAIR, span, vec![expr.clone(), weight])),
-                )
+                Some(parser.parse_subexpr(PAIR_PRECEDENCE).map(|weight| {
+                    subscript::call(subscript::PAIR, span, vec![expr.clone(), weight])
+                }))
             }
             token if is_bare_word(token, "ISNULL") => {
                 parser.advance_token();

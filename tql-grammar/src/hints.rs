@@ -13,9 +13,14 @@ use crate::span::Span;
 pub(crate) fn in_our_words(message: &str, found: Option<&str>) -> String {
     let end = "the end of the query";
     let Some(rest) = message.strip_prefix("Expected: ") else {
-        return match message.split_once(" found: ") {
+        let message = match message.split_once(" found: ") {
             Some((before, _)) => format!("{before} found {}", found.unwrap_or(end)),
             None => message.to_string(),
+        };
+        let mut characters = message.chars();
+        return match characters.next() {
+            Some(first) => first.to_lowercase().chain(characters).collect(),
+            None => message,
         };
     };
     let (expected, _) = rest.rsplit_once(", found: ").unwrap_or((rest, ""));
@@ -61,8 +66,9 @@ pub(crate) fn refuse_early(
         return Err(SyntaxError::new(format!("a query cannot change data, found {first:?}"), span)
             .with_hint("a dataset opened for queries is read-only; run this through execute"));
     }
-    let starts = matches!(first, Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE)
-        || tokens.first().is_some_and(|t| t.token == Token::LParen);
+    let starts =
+        matches!(first, Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE)
+            || tokens.first().is_some_and(|t| t.token == Token::LParen);
     if !starts && let Some(token) = tokens.first() {
         let found = token.token.to_string();
         let error = SyntaxError::new(format!("expected SELECT, found {found}"), span);
@@ -87,14 +93,13 @@ pub(crate) fn refuse_early(
                     format!("expected the name of a dataset after {word:?}, found '{name}'"),
                     here(next),
                 )
-                .with_hint(format!("single quotes make text; write \"{name}\" with double quotes")));
+                .with_hint(format!(
+                    "single quotes make text; write \"{name}\" with double quotes"
+                )));
             }
         }
         if word == Keyword::LIMIT
-            && matches!(
-                next.map(|t| &t.token),
-                Some(Token::Number(..) | Token::Placeholder(_))
-            )
+            && matches!(next.map(|t| &t.token), Some(Token::Number(..) | Token::Placeholder(_)))
             && tokens.get(index + 2).is_some_and(|t| t.token == Token::Comma)
         {
             return Err(SyntaxError::new(
@@ -103,15 +108,56 @@ pub(crate) fn refuse_early(
             )
             .with_hint("write LIMIT count OFFSET start"));
         }
-        if tql
-            && word == Keyword::SELECT
-            && keyword(next) == Keyword::FROM
+        if token.token == Token::Comma
+            && let Keyword::FROM | Keyword::WHERE | Keyword::HAVING | Keyword::LIMIT = keyword(next)
+            && !tokens.get(index + 2).is_some_and(|t| t.token == Token::LParen)
         {
+            let after = next.map(|t| t.token.to_string()).unwrap_or_default();
+            return Err(SyntaxError::new(
+                format!("expected an expression, found {after}"),
+                here(next),
+            )
+            .with_hint(format!(
+                "remove the ',' before {after}, or write \"{after}\" if it is a column"
+            )));
+        }
+        if let Keyword::ORDER | Keyword::GROUP = word
+            && matches!(next.map(|t| &t.token), Some(Token::Word(word)) if word.keyword != Keyword::BY)
+            && index > 0
+            && matches!(
+                tokens.get(index - 1).map(|t| &t.token),
+                Some(
+                    Token::Word(_)
+                        | Token::Number(..)
+                        | Token::RParen
+                        | Token::RBracket
+                        | Token::Mul
+                )
+            )
+            && !matches!(
+                keyword(tokens.get(index - 1)),
+                Keyword::AS | Keyword::WITHIN | Keyword::BY
+            )
+            && !ends_here(next)
+        {
+            let found = next.map(|t| t.token.to_string()).unwrap_or_default();
+            return Err(SyntaxError::new(
+                format!("expected BY after {word:?}, found {found}"),
+                here(next),
+            ));
+        }
+        if tql && word == Keyword::SELECT && keyword(next) == Keyword::FROM {
             return Err(SyntaxError::new("expected an expression or *, found FROM", here(next))
                 .with_hint("write SELECT * FROM ... for all columns"));
         }
     }
     Ok(())
+}
+
+/// Whether the word begins another clause or operator, so that the one before it was a column.
+fn ends_here(token: Option<&TokenWithSpan>) -> bool {
+    matches!(token.map(|t| &t.token), Some(Token::Word(word)) if word.quote_style.is_none()
+        && keywords::is_reserved(&word.value))
 }
 
 /// Whether the innermost open parenthesis before `index` holds no SELECT.
@@ -160,6 +206,13 @@ pub(crate) fn advice(
                 ));
             }
             if message.contains("end of the query") {
+                if let Some(Token::Word(alias)) = before.map(|t| &t.token)
+                    && alias.quote_style.is_none()
+                    && alias.keyword == Keyword::NoKeyword
+                    && let Some(meant) = nearest(&alias.value, keywords::clause_words())
+                {
+                    return Some(format!("did you mean {meant} instead of {}?", alias.value));
+                }
                 if let Some(meant) = nearest(&word.value, keywords::clause_words())
                     && !meant.eq_ignore_ascii_case(&word.value)
                 {
@@ -175,7 +228,9 @@ pub(crate) fn advice(
             }
             None
         }
-        Token::Number(..) | Token::SingleQuotedString(_) if message.contains("end of the query") => {
+        Token::Number(..) | Token::SingleQuotedString(_)
+            if message.contains("end of the query") =>
+        {
             Some("a ',' or an operator may be missing before it".to_string())
         }
         Token::Colon if tql => Some("':' stands in subscripts and weights only".to_string()),

@@ -29,12 +29,24 @@ pub const KEYWORDS: &[KeywordEntry] = &[
     clause("EXPLAIN ANALYZE", "run the query and show its plan with what each part cost"),
     clause("WITH", "name a query for use below: WITH name AS (SELECT ...)"),
     clause("SELECT", "the columns and expressions of the result"),
-    clause("FROM", "the dataset, in double quotes if it is a URL or path; optional on an open dataset"),
-    clause("JOIN", "combine rows of two datasets: INNER, LEFT, RIGHT, FULL or CROSS, with ON or USING"),
-    clause("WHERE", "keep rows for which the expression is true; an array counts by its first element"),
+    clause(
+        "FROM",
+        "the dataset, in double quotes if it is a URL or path; optional on an open dataset",
+    ),
+    clause(
+        "JOIN",
+        "combine rows of two datasets: INNER, LEFT, RIGHT, FULL or CROSS, with ON or USING",
+    ),
+    clause(
+        "WHERE",
+        "keep rows for which the expression is true; an array counts by its first element",
+    ),
     clause("EXPAND BY", "add rows around each match: EXPAND BY before after [OVERLAP false]"),
     clause("GROUP BY", "gather rows with equal keys: sequences, or rows for COUNT, MIN, MAX"),
-    clause("ACROSS", "after GROUP BY: SPACE stacks each group into one array, TIME makes sequences"),
+    clause(
+        "ACROSS",
+        "after GROUP BY: SPACE stacks each group into one array, TIME makes sequences",
+    ),
     clause("HAVING", "keep groups for which the expression is true"),
     clause("UNGROUP BY", "make rows of sequences: SPLIT, a number of parts, or ARRAY[lengths]"),
     clause("WINDOW", "name a window for OVER"),
@@ -45,8 +57,14 @@ pub const KEYWORDS: &[KeywordEntry] = &[
     clause("ORDER BY", "sort by one or more keys, each ASC or DESC, NULLS FIRST or LAST"),
     clause("LIMIT", "at most that many rows; LIMIT n PERCENT for a share of them"),
     clause("OFFSET", "leave out that many rows first"),
-    clause("SAMPLE BY", "draw rows by weight: SAMPLE BY weight [REPLACE false] [LIMIT n [PERCENT]]"),
-    clause("ARRANGE BY", "put rows with equal values next to each other, groups by first appearance"),
+    clause(
+        "SAMPLE BY",
+        "draw rows by weight: SAMPLE BY weight [REPLACE false] [LIMIT n [PERCENT]]",
+    ),
+    clause(
+        "ARRANGE BY",
+        "put rows with equal values next to each other, groups by first appearance",
+    ),
     plain("ALL", "with UNION, INTERSECT, EXCEPT: keep repeats; LIMIT ALL: no limit"),
     plain("AND", "both sides are true"),
     plain("ANALYZE", "with EXPLAIN: run the query"),
@@ -74,7 +92,10 @@ pub const KEYWORDS: &[KeywordEntry] = &[
     plain("LAST", "NULLS LAST"),
     plain("LEFT", "LEFT JOIN: all rows of the left side"),
     plain("LIKE", "whole text against a pattern: * and % any run, ? one character, [abc] a set"),
-    plain("MAX_WEIGHT", "largest weight of the pairs that hold: MAX_WEIGHT(condition: weight, ...)"),
+    plain(
+        "MAX_WEIGHT",
+        "largest weight of the pairs that hold: MAX_WEIGHT(condition: weight, ...)",
+    ),
     plain("NATURAL", "NATURAL JOIN: on all columns with equal names"),
     plain("NOT", "not true"),
     plain("NULL", "no value"),
@@ -91,7 +112,10 @@ pub const KEYWORDS: &[KeywordEntry] = &[
     plain("RIGHT", "RIGHT JOIN: all rows of the right side"),
     plain("SPACE", "ACROSS SPACE: stack each group into one array"),
     plain("SPLIT", "UNGROUP BY SPLIT: a row for each element"),
-    plain("SUM_WEIGHT", "sum of the weights of the pairs that hold: SUM_WEIGHT(condition: weight, ...)"),
+    plain(
+        "SUM_WEIGHT",
+        "sum of the weights of the pairs that hold: SUM_WEIGHT(condition: weight, ...)",
+    ),
     plain("THEN", "the value of CASE when the condition holds"),
     plain("TIME", "ACROSS TIME: a sequence for each group (the default)"),
     plain("TRUE", "the truth value true"),
@@ -113,8 +137,18 @@ pub fn is_reserved(word: &str) -> bool {
     ALL_KEYWORDS_INDEX.get(index).is_some_and(|keyword| RESERVED_FOR_COLUMN_ALIAS.contains(keyword))
         || matches!(
             upper.as_str(),
-            "AND" | "OR" | "NOT" | "BETWEEN" | "LIKE" | "ILIKE" | "IN" | "IS" | "CASE" | "SELECT"
-                | "NULL" | "AS"
+            "AND"
+                | "OR"
+                | "NOT"
+                | "BETWEEN"
+                | "LIKE"
+                | "ILIKE"
+                | "IN"
+                | "IS"
+                | "CASE"
+                | "SELECT"
+                | "NULL"
+                | "AS"
         )
 }
 
@@ -133,7 +167,11 @@ mod tests {
     fn the_catalogue_has_no_repeats_and_no_empty_help() {
         for (index, entry) in KEYWORDS.iter().enumerate() {
             assert!(!entry.help.is_empty(), "{}", entry.word);
-            assert!(KEYWORDS[..index].iter().all(|other| other.word != entry.word), "{}", entry.word);
+            assert!(
+                KEYWORDS[..index].iter().all(|other| other.word != entry.word),
+                "{}",
+                entry.word
+            );
         }
         assert!(find("sample by").is_some_and(|entry| entry.clause));
     }

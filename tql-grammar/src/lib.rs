@@ -32,7 +32,7 @@ pub use print::print_expr;
 pub use render::render_error;
 pub use span::Position;
 pub use span::Span;
+pub use sqlparser;
 pub use statement::Explain;
 pub use statement::Language;
 pub use statement::Statement;
-pub use sqlparser;

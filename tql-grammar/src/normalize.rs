@@ -180,7 +180,9 @@ pub(crate) fn normalize(
                     }
                 }
             }
-            Token::Lt if previous.is_some_and(|t| is_keyword(t, &[Keyword::ARRAY, Keyword::STRUCT])) => {
+            Token::Lt
+                if previous.is_some_and(|t| is_keyword(t, &[Keyword::ARRAY, Keyword::STRUCT])) =>
+            {
                 typed_angles += 1;
                 if typed_angles > max_depth {
                     return Err(too_deep("types nest", max_depth, span));

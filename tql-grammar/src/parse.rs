@@ -34,6 +34,8 @@ use crate::statement::Statement;
 
 /// sqlparser counts several steps for each bracket; brackets themselves are counted before.
 const STEPS: usize = 4;
+/// Bytes of stack for one step of the parser.
+const STACK: usize = 1 << 20;
 
 /// Parses one TQL statement: a query, perhaps behind EXPLAIN [ANALYZE], perhaps with a `;`.
 ///
@@ -74,11 +76,8 @@ pub fn parse(text: &str, language: Language, limits: &Limits) -> Result<Statemen
     let tokens = if tql { rewrite(&tokens)? } else { tokens };
 
     let steps = usize::try_from(limits.max_depth).unwrap_or(usize::MAX).saturating_mul(STEPS);
-    let dialect: Box<dyn Dialect> = if tql {
-        Box::new(TqlDialect::new(tokens.len()))
-    } else {
-        Box::new(SqlDialect)
-    };
+    let dialect: Box<dyn Dialect> =
+        if tql { Box::new(TqlDialect::new(tokens.len())) } else { Box::new(SqlDialect) };
     let query = match parse_query(&tokens, dialect.as_ref(), steps) {
         Ok(query) => query,
         Err(error) => {
@@ -248,6 +247,11 @@ fn parse_query(
     dialect: &dyn Dialect,
     steps: usize,
 ) -> Result<Box<Query>, ParserError> {
+    // sqlparser grows the stack between its recursive functions when less than this is left. Its
+    // default of 128 KiB is less than one of them takes in an unoptimized build.
+    if recursive::get_minimum_stack_size() < STACK {
+        recursive::set_minimum_stack_size(STACK);
+    }
     let mut parser = Parser::new(dialect)
         .with_recursion_limit(steps)
         .with_tokens_with_locations(tokens.to_vec());
@@ -380,8 +384,10 @@ fn refuse(query: &Query, tql: bool) -> Result<(), SyntaxError> {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-            if let SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) =
-                query.body.as_ref()
+            if let SetExpr::Insert(_)
+            | SetExpr::Update(_)
+            | SetExpr::Delete(_)
+            | SetExpr::Merge(_) = query.body.as_ref()
             {
                 let span = TokenSpan::empty();
                 return self.fail("a query cannot change data", span, "run it through execute");

@@ -19,6 +19,7 @@ use sqlparser::ast::Select;
 use sqlparser::ast::SelectItem;
 use sqlparser::ast::SetExpr;
 use sqlparser::ast::TableFactor;
+use sqlparser::ast::UnaryOperator;
 use sqlparser::ast::VisitMut;
 use sqlparser::ast::VisitorMut;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -64,6 +65,11 @@ impl VisitorMut for Printer {
             *expr = raw(format!("{}[{}]", root_text(root), items.join(", ")));
         } else if let Some((left, right)) = subscript::as_pair(expr) {
             *expr = raw(format!("{left}: {right}"));
+        } else if let Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } = expr
+            && inner.to_string().starts_with('-')
+        {
+            // sqlparser prints `- -a` as `--a`, which is a comment.
+            *expr = raw(format!("- {inner}"));
         }
         ControlFlow::Continue(())
     }

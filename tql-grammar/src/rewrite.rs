@@ -52,7 +52,9 @@ impl Rewriter<'_> {
     /// The bare word ahead, in capitals.
     fn word(&self, ahead: usize) -> Option<String> {
         match &self.token(ahead)?.token {
-            Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_ascii_uppercase()),
+            Token::Word(word) if word.quote_style.is_none() => {
+                Some(word.value.to_ascii_uppercase())
+            }
             _ => None,
         }
     }
@@ -175,7 +177,8 @@ impl Rewriter<'_> {
             && !(name == "FROM" && out.last().is_some_and(|t| is_word(t, Keyword::DISTINCT)))
             && !(rank == RANK_PERCENT && name == "OFFSET")
         {
-            let name = if self.word_is(1, &["BY"]) { format!("{name} BY") } else { name.to_string() };
+            let name =
+                if self.word_is(1, &["BY"]) { format!("{name} BY") } else { name.to_string() };
             return Err(SyntaxError::new(
                 format!("{name} cannot stand after {clause}"),
                 self.span(0),
@@ -222,7 +225,12 @@ impl Rewriter<'_> {
                 if tokens.is_empty() {
                     return self.expected("an expression after ARRANGE BY");
                 }
-                return self.push(level, start, (11, "ARRANGE BY", false, clauses::ARRANGE), tokens);
+                return self.push(
+                    level,
+                    start,
+                    (11, "ARRANGE BY", false, clauses::ARRANGE),
+                    tokens,
+                );
             }
             _ => return Ok(false),
         };

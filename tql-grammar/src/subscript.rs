@@ -188,10 +188,8 @@ fn parse_item(parser: &mut Parser) -> Result<Item, ParserError> {
         return Ok(Item::Rest);
     }
     if matches!(parser.peek_token_ref().token, Token::RBracket | Token::Comma) {
-        return parser.expected_ref(
-            "an index, a slice or '...' in a subscript",
-            parser.peek_token_ref(),
-        );
+        return parser
+            .expected_ref("an index, a slice or '...' in a subscript", parser.peek_token_ref());
     }
     let start = parse_bound(parser)?;
     if !parser.consume_token(&Token::Colon) {

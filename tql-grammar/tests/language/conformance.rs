@@ -8,9 +8,7 @@ use lakebed_grammar::parse_tql;
 use lakebed_grammar::print;
 
 /// Records that do not parse though their verdict is `match` or `extend`, with the reason.
-const NOT_PARSED: &[(&str, &str)] = &[
-    ("q0684", "LIMIT a, b is an error by rule 32"),
-];
+const NOT_PARSED: &[(&str, &str)] = &[("q0684", "LIMIT a, b is an error by rule 32")];
 
 #[test]
 fn recorded_queries_parse_and_print_back() {

@@ -53,10 +53,9 @@ fn bare(text: &str) -> String {
         rest = &rest[rest.find("*)").unwrap() + 2..];
     }
     out.push_str(rest);
-    for quote in ['"', '?'] {
-        out = out.split(quote).step_by(2).collect::<Vec<_>>().join(" ");
-    }
-    out
+    // Terminals first: one of them is "?".
+    let out = out.split('"').step_by(2).collect::<Vec<_>>().join(" ");
+    out.split('?').step_by(2).collect::<Vec<_>>().join(" ")
 }
 
 #[test]

@@ -82,7 +82,9 @@ fn hints_for_the_usual_mistakes() {
 #[test]
 fn sql_has_no_subscripts_of_tensors_and_no_clauses_of_tql() {
     let limits = Limits::default();
-    for query in ["SELECT a[1:2, 0] FROM t", "SELECT a FROM t SAMPLE BY b", "SELECT a FROM t EXPAND BY 1"] {
+    for query in
+        ["SELECT a[1:2, 0] FROM t", "SELECT a FROM t SAMPLE BY b", "SELECT a FROM t EXPAND BY 1"]
+    {
         let error = parse_sql(query, &limits).expect_err(query);
         assert!(error.span.is_some(), "{query}: {error:?}");
     }

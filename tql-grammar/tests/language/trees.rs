@@ -39,13 +39,19 @@ fn subscripts_are_function_nodes() {
     let bound = |item: &Option<Expr>| item.as_ref().map(Expr::to_string);
     assert_eq!(items.len(), 4);
     let Item::Slice { start, stop, step } = &items[0] else { panic!("{items:?}") };
-    assert_eq!((bound(start), bound(stop), bound(step)), (Some("100".into()), Some("500".into()), None));
+    assert_eq!(
+        (bound(start), bound(stop), bound(step)),
+        (Some("100".into()), Some("500".into()), None)
+    );
     let Item::Index(index) = &items[1] else { panic!("{items:?}") };
     assert_eq!(index.to_string(), "-1");
     assert_eq!(items[2], Item::Rest);
     let Item::Slice { start, stop, step } = &items[3] else { panic!("{items:?}") };
     assert_eq!((bound(start), bound(stop), bound(step)), (None, None, Some("2".into())));
-    assert_eq!(expr.to_string(), "__subscript(images, __slice(100, 500, NULL), __index(-1), __rest(), __slice(NULL, NULL, 2))");
+    assert_eq!(
+        expr.to_string(),
+        "__subscript(images, __slice(100, 500, NULL), __index(-1), __rest(), __slice(NULL, NULL, 2))"
+    );
     assert_eq!(print_expr(&expr), "images[100:500, -1, ..., ::2]");
     let span = expr.span();
     assert_eq!((span.start.column, span.start.line), (8, 1));
@@ -91,7 +97,7 @@ fn the_clauses_of_a_query() {
 
     let (name, span) = first_clause(&tree.query).unwrap();
     assert_eq!(name, "EXPAND BY");
-    assert_eq!(span.unwrap().start.column, 24);
+    assert_eq!(span.unwrap().start.column, 26);
 
     let mut query = tree.query.clone();
     assert_eq!(Clauses::take(&mut query), clauses);
@@ -118,7 +124,8 @@ fn clauses_stay_with_their_query() {
     assert!(Clauses::of(subquery).sample.is_some() && Clauses::of(subquery).arrange.is_empty());
 
     // A SELECT of a set operation keeps its own clauses as a query of its own.
-    let tree = parse("SELECT a UNGROUP BY SPLIT UNION ALL SELECT a EXPAND BY 1 ORDER BY a SAMPLE BY a");
+    let tree =
+        parse("SELECT a UNGROUP BY SPLIT UNION ALL SELECT a EXPAND BY 1 ORDER BY a SAMPLE BY a");
     assert_eq!(
         tree.to_string(),
         "(SELECT a UNGROUP BY SPLIT) UNION ALL (SELECT a EXPAND BY 1) ORDER BY a SAMPLE BY a"
