@@ -414,3 +414,37 @@ fn element_places(dims: &[Sizes], items: usize, payload: u64) -> Result<(u64, Op
     }
     Ok((0, Some(starts)))
 }
+
+impl Directory {
+    /// Checks every page, image, tile or block of a whole payload.
+    ///
+    /// Returns the items (rows, unless the column is a sequence) of each damaged piece.
+    pub fn damaged_items(&self, payload: &[u8], width: usize) -> Vec<Range<usize>> {
+        let mut damaged = Vec::new();
+        for page in &self.pages {
+            let range = usize::try_from(page.bytes.start)
+                .ok()
+                .zip(usize::try_from(page.bytes.end).ok())
+                .and_then(|(start, end)| payload.get(start..end));
+            if !range.is_some_and(|bytes| page.checksum.matches(bytes)) {
+                damaged.push(page.items.clone());
+            }
+        }
+        let block = usize::try_from(BLOCK).unwrap_or(usize::MAX);
+        for (nth, checksum) in self.blocks.iter().enumerate() {
+            let begin = nth * block;
+            let end = (begin + block).min(payload.len());
+            if !payload.get(begin..end).is_some_and(|bytes| checksum.matches(bytes)) {
+                let width = to_u64(width.max(1));
+                let meets = |item: &usize| {
+                    let elements = self.element_range(*item);
+                    elements.start * width < to_u64(end) && elements.end * width > to_u64(begin)
+                };
+                let mut met = (0..self.items).filter(meets);
+                let first = met.next().unwrap_or(0);
+                damaged.push(first..met.last().unwrap_or(first) + 1);
+            }
+        }
+        damaged
+    }
+}

@@ -18,10 +18,10 @@ use crate::buffers::to_u64;
 use crate::checksum::Checksum;
 
 /// Bytes of a footer.
-pub(crate) const FOOTER: usize = 64;
+pub const FOOTER: usize = 64;
 
 /// The footer of a chunk.
-pub(crate) fn footer(
+pub fn footer(
     column: ColumnId,
     first_row: u64,
     rows: u64,

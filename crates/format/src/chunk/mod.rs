@@ -8,7 +8,7 @@ pub mod builder;
 pub(crate) mod collect;
 pub mod directory;
 pub(crate) mod encode;
-pub(crate) mod footer;
+pub mod footer;
 pub(crate) mod items;
 pub(crate) mod output;
 pub mod part;

@@ -1,0 +1,316 @@
+//! From a request to a record batch.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow::array::ArrayRef;
+use arrow::array::RecordBatch;
+use arrow::array::RecordBatchOptions;
+use arrow_schema::Schema as ArrowSchema;
+use bytes::Bytes;
+use lakebed_core::Column;
+use lakebed_core::ColumnId;
+use lakebed_core::ObjectId;
+use lakebed_format::ChunkAddress;
+use lakebed_format::ChunkPlan;
+use lakebed_format::Directory;
+use lakebed_format::RowSet;
+
+use super::request::ReadRequest;
+use super::request::Rows;
+use crate::dataset::Dataset;
+use crate::dataset::PERMIT_BYTES;
+use crate::error::Error;
+use crate::error::Result;
+use crate::fill;
+use crate::options::Verify;
+
+/// Bytes above which a read is assembled on another thread even if nothing is decoded.
+const HEAVY: u64 = 256 * 1024;
+
+/// A chunk that the request meets, and where its first row is.
+struct Touched {
+    column: usize,
+    id: ColumnId,
+    object: ObjectId,
+    address: ChunkAddress,
+    first_row: u64,
+    rows: RowSet,
+}
+
+/// A chunk whose bytes are known.
+struct Planned {
+    column: usize,
+    object: ObjectId,
+    payload_offset: u64,
+    first_row: u64,
+    plan: ChunkPlan,
+    fetched: Vec<Bytes>,
+}
+
+impl Dataset {
+    /// Reads some rows of one fragment. The batch has the fields of [`super::ColumnRead::field`],
+    /// in the order of the request.
+    ///
+    /// # Errors
+    /// Damage, an index that a row does not have, limits, or an error of the store.
+    pub async fn read(&self, request: &ReadRequest) -> Result<RecordBatch> {
+        let fields = request.columns.iter().map(|read| read.field(&self.schema));
+        let fields = fields.collect::<Result<Vec<_>>>()?;
+        let rows = request.rows.len();
+        let mut touched = Vec::new();
+        let mut filled: BTreeMap<usize, ArrayRef> = BTreeMap::new();
+        for (number, read) in request.columns.iter().enumerate() {
+            let column = self.column(read.column)?;
+            match self.touch(request, number, read.column).await? {
+                Some(chunks) if rows > 0 => touched.extend(chunks),
+                Some(_) => {
+                    let (ty, _) = read.part.result_type(column)?;
+                    filled.insert(number, arrow::array::new_empty_array(&ty.data_type()));
+                }
+                None => {
+                    let limits = &self.shared.options.limits;
+                    filled.insert(number, fill::rows_of(column, &read.part, rows, limits)?);
+                }
+            }
+        }
+        let directories = self.directories(&touched).await?;
+        let mut planned = Vec::with_capacity(touched.len());
+        for (chunk, directory) in touched.into_iter().zip(directories) {
+            let read = &request.columns[chunk.column];
+            let column = self.column(read.column)?;
+            let first_row = chunk.first_row;
+            let plan = ChunkPlan::new(directory, column, chunk.rows, read.part.clone())
+                .map_err(|e| self.locate(e, column, chunk.object, request, first_row))?;
+            planned.push(Planned {
+                column: chunk.column,
+                object: chunk.object,
+                payload_offset: chunk.address.payload_offset,
+                first_row,
+                plan,
+                fetched: Vec::new(),
+            });
+        }
+        let bytes: u64 =
+            planned.iter().flat_map(|p| p.plan.ranges()).map(|range| range.end - range.start).sum();
+        let _in_flight = self.reserve(bytes).await?;
+        self.fetch(&mut planned).await?;
+        let arrays = self.assemble(request, planned, filled, bytes).await?;
+        let schema = Arc::new(ArrowSchema::new(fields));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+    }
+
+    fn column(&self, id: ColumnId) -> Result<&Column> {
+        self.schema.by_id(id).ok_or_else(|| Error::SchemaMismatch {
+            reason: format!("there is no column of id {id}"),
+        })
+    }
+
+    /// The chunks of a column that the rows lie in; `None` if the fragment has none of it.
+    async fn touch(
+        &self,
+        request: &ReadRequest,
+        number: usize,
+        column: ColumnId,
+    ) -> Result<Option<Vec<Touched>>> {
+        let Some(section) = self.section(&request.fragment, column).await? else { return Ok(None) };
+        let first_rows = &section.chunks.first_rows;
+        let (first, last) = match &request.rows {
+            Rows::Range(range) => (range.start, range.end),
+            Rows::List(list) => {
+                (list.first().copied().unwrap_or(0), list.last().map_or(0, |last| last + 1))
+            }
+        };
+        if last > first_rows.last().copied().unwrap_or(0) {
+            let reason = format!("row {} of {} was asked for", last, request.fragment.rows);
+            return Err(Error::SchemaMismatch { reason });
+        }
+        let from = first_rows.partition_point(|row| *row <= first).saturating_sub(1);
+        let mut touched = Vec::new();
+        for (nth, address) in section.addresses.iter().enumerate().skip(from) {
+            let range = first_rows[nth]..first_rows[nth + 1];
+            if range.start >= last {
+                break;
+            }
+            if let Some(rows) = request.rows.within(&range) {
+                touched.push(Touched {
+                    column: number,
+                    id: column,
+                    object: address.object.unwrap_or(request.fragment.pointer.object),
+                    address: address.clone(),
+                    first_row: range.start,
+                    rows,
+                });
+            }
+        }
+        Ok(Some(touched))
+    }
+
+    /// The directories of chunks: from the cache, or in one call for each object.
+    async fn directories(&self, touched: &[Touched]) -> Result<Vec<Arc<Directory>>> {
+        let cache = &self.shared.caches.directories;
+        let mut found: Vec<Option<Arc<Directory>>> = Vec::with_capacity(touched.len());
+        let mut missing: BTreeMap<ObjectId, Vec<usize>> = BTreeMap::new();
+        for (nth, chunk) in touched.iter().enumerate() {
+            let cached = cache.get(&(chunk.object, chunk.address.directory_offset));
+            if cached.is_none() {
+                missing.entry(chunk.object).or_default().push(nth);
+            }
+            found.push(cached);
+        }
+        for (object, list) in missing {
+            let ranges: Vec<Range<u64>> = list
+                .iter()
+                .map(|nth| {
+                    let address = &touched[*nth].address;
+                    let end = address.directory_offset.saturating_add(address.directory_length);
+                    address.directory_offset..end
+                })
+                .collect();
+            let key = object.key("data");
+            let fetched = self.shared.store.get_ranges(&key, &ranges).await?;
+            for (nth, bytes) in list.into_iter().zip(fetched) {
+                let chunk = &touched[nth];
+                let column = self.column(chunk.id)?;
+                if !chunk.address.directory_checksum.matches(&bytes) {
+                    let what = format!("directory at byte {}", chunk.address.directory_offset);
+                    return Err(self.damaged(&key, &what, "its checksum does not match".into()));
+                }
+                let directory = Directory::from_bytes(&bytes, column, &self.shared.options.limits)
+                    .map_err(|e| Error::in_object(self.url(), &key, e))?;
+                if directory.payload_length() != chunk.address.payload_length {
+                    let reason = "its payload's length differs from the manifest's".to_string();
+                    return Err(self.damaged(&key, "directory", reason));
+                }
+                let directory = Arc::new(directory);
+                cache.insert((object, chunk.address.directory_offset), Arc::clone(&directory));
+                found[nth] = Some(directory);
+            }
+        }
+        found
+            .into_iter()
+            .map(|directory| directory.ok_or_else(|| Error::Task("a directory was not read".into())))
+            .collect()
+    }
+
+    /// Waits until the bytes fit among those in flight. One read alone may be larger than all.
+    async fn reserve(&self, bytes: u64) -> Result<tokio::sync::OwnedSemaphorePermit> {
+        let all = (self.shared.options.in_flight_bytes / PERMIT_BYTES).max(1);
+        let permits = bytes.div_ceil(PERMIT_BYTES).clamp(1, all);
+        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+        Arc::clone(&self.shared.in_flight)
+            .acquire_many_owned(permits)
+            .await
+            .map_err(|e| Error::Task(e.to_string()))
+    }
+
+    /// Fetches the ranges of all plans, one call for each object.
+    async fn fetch(&self, planned: &mut [Planned]) -> Result<()> {
+        let mut objects: BTreeMap<ObjectId, (Vec<Range<u64>>, Vec<usize>)> = BTreeMap::new();
+        for (nth, chunk) in planned.iter().enumerate() {
+            let (ranges, owners) = objects.entry(chunk.object).or_default();
+            for range in chunk.plan.ranges() {
+                ranges.push(chunk.payload_offset + range.start..chunk.payload_offset + range.end);
+                owners.push(nth);
+            }
+        }
+        let store = &self.shared.store;
+        let calls = objects.into_iter().filter(|(_, (ranges, _))| !ranges.is_empty()).map(
+            |(object, (ranges, owners))| async move {
+                let fetched = store.get_ranges(&object.key("data"), &ranges).await?;
+                Ok::<_, Error>((owners, fetched))
+            },
+        );
+        for (owners, fetched) in futures::future::try_join_all(calls).await? {
+            for (owner, bytes) in owners.into_iter().zip(fetched) {
+                planned[owner].fetched.push(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the arrays, on another thread where that takes long.
+    async fn assemble(
+        &self,
+        request: &ReadRequest,
+        planned: Vec<Planned>,
+        filled: BTreeMap<usize, ArrayRef>,
+        bytes: u64,
+    ) -> Result<Vec<ArrayRef>> {
+        let decodes: usize = planned.iter().map(|chunk| chunk.plan.samples_to_decode()).sum();
+        self.shared
+            .samples_decoded
+            .fetch_add(u64::try_from(decodes).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let dataset = self.clone();
+        let request = request.clone();
+        let work = move || dataset.assemble_here(&request, planned, filled);
+        if decodes == 0 && bytes <= HEAVY {
+            return work();
+        }
+        let permit = Arc::clone(&self.shared.decoders).acquire_owned().await;
+        let _permit = permit.map_err(|e| Error::Task(e.to_string()))?;
+        tokio::task::spawn_blocking(work).await.map_err(|e| Error::Task(e.to_string()))?
+    }
+
+    fn assemble_here(
+        &self,
+        request: &ReadRequest,
+        planned: Vec<Planned>,
+        mut filled: BTreeMap<usize, ArrayRef>,
+    ) -> Result<Vec<ArrayRef>> {
+        let verify = self.shared.options.verify == Verify::Fetched;
+        let limits = &self.shared.options.limits;
+        let mut pieces: Vec<Vec<ArrayRef>> = request.columns.iter().map(|_| Vec::new()).collect();
+        for chunk in planned {
+            let array = chunk.plan.assemble(&chunk.fetched, limits, verify).map_err(|e| {
+                let id = request.columns[chunk.column].column;
+                match self.column(id) {
+                    Ok(column) => self.locate(e, column, chunk.object, request, chunk.first_row),
+                    Err(other) => other,
+                }
+            })?;
+            pieces[chunk.column].push(array);
+        }
+        let mut arrays = Vec::with_capacity(pieces.len());
+        for (number, pieces) in pieces.into_iter().enumerate() {
+            arrays.push(match (filled.remove(&number), pieces.as_slice()) {
+                (Some(array), _) => array,
+                (None, [one]) => Arc::clone(one),
+                (None, many) => {
+                    let many: Vec<&dyn arrow::array::Array> = many.iter().map(|a| &**a).collect();
+                    arrow::compute::concat(&many)?
+                }
+            });
+        }
+        Ok(arrays)
+    }
+
+    /// Puts an error to its object, or to its column and the position of its row.
+    fn locate(
+        &self,
+        error: lakebed_format::Error,
+        column: &Column,
+        object: ObjectId,
+        request: &ReadRequest,
+        first_row: u64,
+    ) -> Error {
+        if error.is_damage() {
+            let key = object.key("data");
+            return Error::in_object(self.url(), &key, error);
+        }
+        let row = match &error {
+            lakebed_format::Error::Subscript { row, .. } => {
+                Some(request.fragment.first_position + first_row + row)
+            }
+            _ => None,
+        };
+        let source = match error {
+            lakebed_format::Error::Subscript { source, .. } => source.into(),
+            other => other,
+        };
+        Error::Sample { column: column.name.clone(), row, source: Box::new(source) }
+    }
+}

@@ -1,0 +1,336 @@
+//! Checking every byte that a retained version uses.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use lakebed_core::Schema;
+use lakebed_format::ColumnSection;
+use lakebed_format::Directory;
+use lakebed_format::Entry;
+use lakebed_format::FragmentPointer;
+use lakebed_format::ManifestHeader;
+use lakebed_format::NodePointer;
+use lakebed_format::checksum::Running;
+use lakebed_format::entry;
+use lakebed_format::entry::SchemaPlace;
+use lakebed_format::tree::Node;
+
+use crate::dataset::Dataset;
+use crate::error::Error;
+use crate::error::Result;
+use crate::head;
+
+/// Bytes of a pack that are read at a time.
+const WINDOW: u64 = 8 << 20;
+
+/// Damage that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The object's key.
+    pub object: String,
+    /// The column whose samples are hit, where they are.
+    pub column: Option<String>,
+    /// Row ids that are hit, where they are known.
+    pub rows: Option<Range<u64>>,
+    /// What does not hold.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: ", self.object)?;
+        if let Some(column) = &self.column {
+            write!(f, "column '{column}', ")?;
+        }
+        if let Some(rows) = &self.rows {
+            write!(f, "row ids {} to {}: ", rows.start, rows.end.saturating_sub(1))?;
+        }
+        f.write_str(&self.reason)
+    }
+}
+
+/// What a check of a dataset found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Entries that were read.
+    pub entries: u64,
+    /// Objects that were read, entries included.
+    pub objects: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Everything that does not hold.
+    pub damage: Vec<Damage>,
+}
+
+struct Check<'a, F> {
+    dataset: &'a Dataset,
+    report: VerifyReport,
+    seen: BTreeSet<String>,
+    progress: F,
+}
+
+impl Dataset {
+    /// Reads every object that the marker, the hint and the versions up to this one use, and
+    /// compares every byte with its checksum, padding included. Goes on after damage.
+    ///
+    /// `progress` is told the objects and bytes read so far.
+    ///
+    /// # Errors
+    /// Only an error of the store other than a missing or short object.
+    pub async fn verify(&self, progress: impl FnMut(u64, u64) + Send) -> Result<VerifyReport> {
+        let check = Check {
+            dataset: self,
+            report: VerifyReport::default(),
+            seen: BTreeSet::new(),
+            progress,
+        };
+        check.run().await
+    }
+}
+
+impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
+    async fn run(mut self) -> Result<VerifyReport> {
+        let dataset = self.dataset;
+        if let Some(bytes) = self.object("lakebed.json").await? {
+            match entry::marker_from_bytes(&bytes) {
+                Ok(id) if id == dataset.id() => {}
+                Ok(id) => self.damage("lakebed.json", format!("it is of dataset {id}")),
+                Err(e) => self.damage("lakebed.json", e.to_string()),
+            }
+        }
+        match dataset.shared.store.get("hint").await {
+            // No hint is no damage: it is written on a best-effort basis.
+            Err(e) if e.is_not_found() => {}
+            Err(e) => return Err(e.into()),
+            Ok(bytes) => {
+                self.count(bytes.len());
+                if let Err(e) = entry::hint_from_bytes(&bytes) {
+                    self.damage("hint", e.to_string());
+                }
+            }
+        }
+        for number in 0..=dataset.version() {
+            let found = head::entry(dataset.url(), &*dataset.shared.store, number).await;
+            self.report.entries += 1;
+            match found {
+                Ok(Some(entry)) => {
+                    let size = entry.to_bytes().map_or(0, |bytes| bytes.len());
+                    self.count(size);
+                    self.entry(&entry).await?;
+                }
+                Ok(None) => self.damage(&Entry::key(number), "it is missing".into()),
+                Err(e) if e.is_damage() => self.damage(&Entry::key(number), e.to_string()),
+                Err(Error::Format(e)) => self.damage(&Entry::key(number), e.to_string()),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(self.report)
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.report.objects += 1;
+        self.report.bytes += u64::try_from(bytes).unwrap_or(0);
+        (self.progress)(self.report.objects, self.report.bytes);
+    }
+
+    fn damage(&mut self, object: &str, reason: String) {
+        let object = object.to_string();
+        self.report.damage.push(Damage { object, column: None, rows: None, reason });
+    }
+
+    /// An object's bytes; a missing one is damage.
+    async fn object(&mut self, key: &str) -> Result<Option<bytes::Bytes>> {
+        match self.dataset.shared.store.get(key).await {
+            Ok(bytes) => {
+                self.count(bytes.len());
+                Ok(Some(bytes))
+            }
+            Err(e) if e.is_not_found() => {
+                self.damage(key, "it is missing".into());
+                Ok(None)
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn entry(&mut self, entry: &Entry) -> Result<()> {
+        let key = Entry::key(entry.number);
+        if entry.dataset != self.dataset.id() {
+            self.damage(&key, format!("it is of dataset {}", entry.dataset));
+        }
+        let schema = match &entry.schema {
+            SchemaPlace::Inline(schema) => Some(schema.clone()),
+            SchemaPlace::Object { object, checksum, .. } => {
+                let key = object.key("meta");
+                match self.object(&key).await? {
+                    None => None,
+                    Some(bytes) if !checksum.matches(&bytes) => {
+                        self.damage(&key, "its checksum does not match".into());
+                        None
+                    }
+                    Some(bytes) => match entry::schema_from_bytes(&bytes) {
+                        Ok(schema) => Some(schema),
+                        Err(e) => {
+                            self.damage(&key, e.to_string());
+                            None
+                        }
+                    },
+                }
+            }
+        };
+        let schema = schema.unwrap_or_else(|| (**self.dataset.schema()).clone());
+        let mut nodes: Vec<NodePointer> = entry.tree.nodes().cloned().collect();
+        let mut fragments = entry.tree.tail.clone();
+        while let Some(pointer) = nodes.pop() {
+            let key = pointer.object.key("meta");
+            if !self.seen.insert(key.clone()) {
+                continue;
+            }
+            let Some(bytes) = self.object(&key).await? else { continue };
+            if !pointer.checksum.matches(&bytes) {
+                self.damage(&key, "its checksum does not match".into());
+                continue;
+            }
+            match Node::from_bytes(&bytes) {
+                Ok(Node::Fragments(list)) => fragments.extend(list),
+                Ok(Node::Nodes(list)) => nodes.extend(list),
+                Err(e) => self.damage(&key, e.to_string()),
+            }
+        }
+        for fragment in fragments {
+            let key = fragment.object.key("data");
+            if self.seen.insert(key.clone()) {
+                self.pack(&key, &fragment, &schema).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every byte of a pack: all before the header under its checksum, then the header itself; and
+    /// where the first does not match, piece by piece, to say which rows are hit.
+    async fn pack(&mut self, key: &str, pointer: &FragmentPointer, schema: &Schema) -> Result<()> {
+        let store = &self.dataset.shared.store;
+        let size = match store.size(key).await {
+            Ok(size) => size,
+            Err(e) if e.is_not_found() => {
+                self.damage(key, "it is missing".into());
+                return Ok(());
+            }
+            Err(e) => return Err(e.into()),
+        };
+        if size != pointer.length {
+            self.damage(key, format!("it has {size} bytes, and its entry says {}", pointer.length));
+            if size < pointer.length {
+                return Ok(());
+            }
+        }
+        self.count(0);
+        let mut hash = Running::new();
+        let mut at = 0;
+        while at < pointer.header_offset {
+            let end = (at + WINDOW).min(pointer.header_offset);
+            let bytes = store.get_range(key, at..end).await?;
+            hash.update(&bytes);
+            self.report.bytes += end - at;
+            (self.progress)(self.report.objects, self.report.bytes);
+            at = end;
+        }
+        let header = store.get_range(key, pointer.header_offset..pointer.length).await?;
+        self.report.bytes += pointer.length - pointer.header_offset;
+        if !pointer.checksum.matches(&header) {
+            self.damage(key, "its manifest's checksum does not match".into());
+            return Ok(());
+        }
+        let header = match ManifestHeader::from_bytes(&header) {
+            Ok(header) => header,
+            Err(e) => {
+                self.damage(key, e.to_string());
+                return Ok(());
+            }
+        };
+        if header.prefix_checksum != Some(hash.checksum()) {
+            let before = self.report.damage.len();
+            self.find(key, pointer, &header, schema).await?;
+            if self.report.damage.len() == before {
+                self.damage(key, "its padding, a footer or a dropped column is damaged".into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn find(
+        &mut self,
+        key: &str,
+        pointer: &FragmentPointer,
+        header: &ManifestHeader,
+        schema: &Schema,
+    ) -> Result<()> {
+        let store = &self.dataset.shared.store;
+        let limits = self.dataset.shared.options.limits.clone();
+        for column in &schema.columns {
+            let Some(address) = header.sections.get(&column.id) else { continue };
+            let range = address.offset..address.offset.saturating_add(address.length);
+            let bytes = store.get_range(key, range).await?;
+            let section = if address.checksum.matches(&bytes) {
+                ColumnSection::from_bytes(&bytes, column, header, &limits).map_err(|e| e.to_string())
+            } else {
+                Err("its section of the manifest is damaged".to_string())
+            };
+            let section = match section {
+                Ok(section) => section,
+                Err(reason) => {
+                    self.hit(key, &column.name, 0..pointer.rows, pointer, reason);
+                    continue;
+                }
+            };
+            let mut first_row = 0;
+            for (chunk, stats) in section.chunks.iter().zip(&section.stats) {
+                let rows = first_row..first_row + stats.rows;
+                first_row = rows.end;
+                let range = chunk.directory_offset..chunk.directory_offset + chunk.directory_length;
+                let directory = store.get_range(key, range).await?;
+                if !chunk.directory_checksum.matches(&directory) {
+                    self.hit(key, &column.name, rows, pointer, "a directory is damaged".into());
+                    continue;
+                }
+                let directory = match Directory::from_bytes(&directory, column, &limits) {
+                    Ok(directory) => directory,
+                    Err(e) => {
+                        self.hit(key, &column.name, rows, pointer, e.to_string());
+                        continue;
+                    }
+                };
+                let range = chunk.payload_offset..chunk.payload_offset + chunk.payload_length;
+                let payload = store.get_range(key, range).await?;
+                let width = column.dtype.width().unwrap_or(1);
+                for items in directory.damaged_items(&payload, width) {
+                    let at = |item: usize| rows.start + u64::try_from(item).unwrap_or(0);
+                    let hit = if column.sequence {
+                        rows.clone()
+                    } else {
+                        at(items.start)..at(items.end).min(rows.end)
+                    };
+                    self.hit(key, &column.name, hit, pointer, "samples are damaged".into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hit(
+        &mut self,
+        key: &str,
+        column: &str,
+        rows: Range<u64>,
+        pointer: &FragmentPointer,
+        reason: String,
+    ) {
+        let id = |row: u64| pointer.first_row_id.saturating_add(row);
+        self.report.damage.push(Damage {
+            object: key.to_string(),
+            column: Some(column.to_string()),
+            rows: Some(id(rows.start)..id(rows.end)),
+            reason,
+        });
+    }
+}
