@@ -76,28 +76,43 @@ pub fn sum_of<T: Element>(values: &[T], f: impl Fn(f64) -> f64) -> f64 {
 
 /// The largest of `f` of every element, at least 0; NaN if one is NaN.
 pub fn max_of<T: Element>(values: &[T], f: impl Fn(f64) -> f64) -> f64 {
-    let mut largest = 0.0f64;
-    let mut nan = false;
-    for value in values {
-        let value = f(value.to_f64());
-        nan |= value.is_nan();
-        largest = if value > largest { value } else { largest };
+    if has_nan(values) {
+        return f64::NAN;
     }
-    if nan { f64::NAN } else { largest }
+    let mut lanes = [0.0f64; LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    let larger = |best: f64, value: f64| if value > best { value } else { best };
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, f(value.to_f64()));
+        }
+    }
+    let best = rest.iter().fold(0.0, |best, value| larger(best, f(value.to_f64())));
+    lanes.iter().fold(best, |best, lane| larger(best, *lane))
+}
+
+/// Looks at blocks, not at one element after another, so that it is vectorised.
+fn has_nan<T: Element>(values: &[T]) -> bool {
+    values.chunks(64).any(|chunk| chunk.iter().fold(false, |nan, value| nan | value.is_nan()))
 }
 
 /// The smallest or the largest element; NaN if one is NaN, 0 if there is none.
 pub fn extreme<T: Element>(values: &[T], better: impl Fn(T, T) -> bool) -> T {
-    let Some((first, rest)) = values.split_first() else { return T::default() };
-    let mut best = *first;
-    let mut nan = first.is_nan().then_some(*first);
-    for value in rest {
-        if value.is_nan() {
-            nan = Some(*value);
-        }
-        best = if better(*value, best) { *value } else { best };
+    let Some(first) = values.first() else { return T::default() };
+    if has_nan(values) {
+        return values.iter().copied().find(|value| value.is_nan()).unwrap_or(*first);
     }
-    nan.unwrap_or(best)
+    let mut lanes = [*first; LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = if better(*value, *lane) { *value } else { *lane };
+        }
+    }
+    let best = |best: T, value: &T| if better(*value, best) { *value } else { best };
+    rest.iter().fold(lanes.iter().fold(*first, best), best)
 }
 
 /// The product of integers; `None` if it leaves 128 bits, which also leaves 64.
