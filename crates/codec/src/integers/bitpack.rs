@@ -45,22 +45,19 @@ pub(super) fn write(
     if width == 0 {
         return;
     }
-    let (mut pending, mut filled) = (0u128, 0);
+    let (mut pending, mut filled) = (0u64, 0);
     for value in values {
-        pending |= u128::from(value.wrapping_sub(reference)) << filled;
+        let bits = value.wrapping_sub(reference);
+        pending |= bits << filled;
         filled += width;
         if filled >= 64 {
-            out.extend_from_slice(&low_word(pending).to_le_bytes());
-            pending >>= 64;
+            out.extend_from_slice(&pending.to_le_bytes());
             filled -= 64;
+            // What did not fit; nothing if the value ended with the word.
+            pending = if filled == 0 { 0 } else { bits >> (width - filled) };
         }
     }
-    out.extend(low_word(pending).to_le_bytes().iter().take(filled.div_ceil(8)));
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
-fn low_word(pending: u128) -> u64 {
-    pending as u64
+    out.extend(pending.to_le_bytes().iter().take(filled.div_ceil(8)));
 }
 
 impl<'a> Packed<'a> {
@@ -133,20 +130,22 @@ fn unpack(width: usize, input: &[u8], out: &mut [u64; BLOCK]) {
         64)
 }
 
-/// One kernel a width: shifts and masks are constants.
+/// One kernel a width: every shift, mask and position is a constant.
 #[inline(never)]
 fn unpack_fixed<const W: usize>(input: &[u8], out: &mut [u64; BLOCK]) {
-    let mut words = [0u64; BLOCK + 1];
-    for (word, bytes) in words.iter_mut().zip(input.as_chunks::<8>().0).take(W) {
-        *word = u64::from_le_bytes(*bytes);
-    }
+    let Some(words) = input.as_chunks::<8>().0.get(..W) else { return };
     let mask = u64::MAX >> (64 - W);
-    for (i, value) in out.iter_mut().enumerate() {
-        let (word, shift) = (i * W / 64, i * W % 64);
-        let mut bits = words[word] >> shift;
-        if shift + W > 64 {
-            bits |= words[word + 1] << (64 - shift);
-        }
-        *value = bits & mask;
+    macro_rules! values {
+        ($($i:literal)*) => {$(
+            let (word, shift) = ($i * W / 64, $i * W % 64);
+            let mut bits = u64::from_le_bytes(words[word]) >> shift;
+            if shift + W > 64 {
+                bits |= u64::from_le_bytes(words[word + 1]) << (64 - shift);
+            }
+            out[$i] = bits & mask;
+        )*};
     }
+    values!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+        32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61
+        62 63);
 }

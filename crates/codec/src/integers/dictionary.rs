@@ -1,7 +1,5 @@
 //! Dictionary: the distinct values, bit-packed, then a bit-packed index into them a position.
 
-use std::collections::HashSet;
-
 use super::WHAT;
 use super::bitpack;
 use super::bitpack::Packed;
@@ -14,6 +12,46 @@ use crate::error::Result;
 /// The most entries: beyond it a reader would need more memory than the values themselves.
 const MAX_ENTRIES: usize = 1 << 16;
 
+/// The most entries that the writer makes: beyond it, looking for repeats costs more than it
+/// saves.
+const MAX_WRITTEN: usize = 1 << 12;
+
+/// Distinct values and their order of arrival: open addressing, at most a quarter full.
+struct Table {
+    /// Position in `entries` plus 1; 0 is a free slot.
+    slots: Vec<usize>,
+    entries: Vec<u64>,
+}
+
+const SLOT_BITS: u32 = 14;
+
+impl Table {
+    fn new() -> Table {
+        Table { slots: vec![0; 1 << SLOT_BITS], entries: Vec::new() }
+    }
+
+    /// The position of `value`, which is added if there is room; `None` if there is none.
+    fn position(&mut self, value: u64) -> Option<usize> {
+        let hash = value.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLOT_BITS);
+        let mut slot = usize::try_from(hash).ok()?;
+        loop {
+            let taken = self.slots.get_mut(slot)?;
+            match taken.checked_sub(1) {
+                Some(position) if self.entries.get(position) == Some(&value) => {
+                    return Some(position);
+                }
+                Some(_) => slot = (slot + 1) % (1 << SLOT_BITS),
+                None if self.entries.len() < MAX_WRITTEN => {
+                    self.entries.push(value);
+                    *taken = self.entries.len();
+                    return Some(self.entries.len() - 1);
+                }
+                None => return None,
+            }
+        }
+    }
+}
+
 /// The dictionary of some values: sorted, without repeats.
 pub(super) struct Plan {
     entries: Vec<u64>,
@@ -24,20 +62,16 @@ pub(super) struct Plan {
 impl Plan {
     /// A plan of fewer than `bound` bytes for `values`, if there is one.
     pub(super) fn new(values: &[u64], bound: usize) -> Option<Plan> {
-        let mut distinct = HashSet::new();
-        let mut previous = None;
+        let mut table = Table::new();
+        // The most entries whose indexes alone are shorter than `bound`.
+        let index_bits = (bound.saturating_mul(8) / values.len().max(1)).min(12);
         for &value in values {
-            if previous == Some(value) || !distinct.insert(value) {
-                continue;
-            }
-            previous = Some(value);
-            // Already the indexes alone are too long: no need to look at the rest.
-            let index_width = bitpack::width_of(crate::error::size(distinct.len() - 1));
-            if distinct.len() > MAX_ENTRIES || values.len() * index_width / 8 >= bound {
+            table.position(value)?;
+            if table.entries.len() > 1 << index_bits {
                 return None;
             }
         }
-        let mut entries: Vec<u64> = distinct.into_iter().collect();
+        let mut entries = table.entries;
         entries.sort_unstable();
         let (first, last) = (entries.first()?, entries.last()?);
         let plan = Plan {
@@ -58,9 +92,12 @@ impl Plan {
         out.extend_from_slice(&u32::try_from(self.entries.len()).unwrap_or(u32::MAX).to_le_bytes());
         let first = self.entries.first().copied().unwrap_or(0);
         bitpack::write(self.entries.iter().copied(), first, self.entry_width, out);
-        let indexes = values
-            .iter()
-            .map(|value| crate::error::size(self.entries.binary_search(value).unwrap_or(0)));
+        let mut table = Table::new();
+        for &entry in &self.entries {
+            table.position(entry);
+        }
+        let indexes =
+            values.iter().map(|&value| crate::error::size(table.position(value).unwrap_or(0)));
         bitpack::write(indexes, 0, self.index_width, out);
     }
 }

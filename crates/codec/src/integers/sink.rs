@@ -21,13 +21,9 @@ impl<'a, T: Integer> Sink<'a, T> {
     #[inline]
     pub(super) fn extend(&mut self, offset: u64, values: &[u64]) {
         let offset = offset.wrapping_sub(T::BASE);
-        let mut seen = 0;
-        self.out.extend(values.iter().map(|value| {
-            let distance = value.wrapping_add(offset);
-            seen |= distance;
-            T::from_distance(distance)
-        }));
-        self.seen |= seen;
+        // Two passes over a block in the nearest cache: each is a plain loop over lanes.
+        self.seen |= values.iter().fold(0, |seen, value| seen | value.wrapping_add(offset));
+        self.out.extend(values.iter().map(|value| T::from_distance(value.wrapping_add(offset))));
     }
 
     /// Appends one value `count` times.

@@ -50,8 +50,8 @@ pub(super) fn probe(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(MediaInfo, Vec<u8>)> {
     let (decoder, info) = open(bytes, limits)?;
-    check_end(bytes, &Markers::walk(bytes))?;
-    Ok((info, pixels(bytes, decoder, info)?))
+    let markers = ended(bytes)?;
+    Ok((info, whole(bytes, &markers, decoder, info)?))
 }
 
 pub(super) fn verify_complete(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
@@ -60,15 +60,14 @@ pub(super) fn verify_complete(bytes: &[u8], limits: &Limits) -> Result<MediaInfo
 
 /// Decodes `rows` of a picture within its limits.
 pub(super) fn decode_rows(bytes: &[u8], limits: &Limits, rows: Range<usize>) -> Result<Vec<u8>> {
-    let markers = Markers::walk(bytes);
-    check_end(bytes, &markers)?;
     let (decoder, info) = open(bytes, limits)?;
+    let markers = ended(bytes)?;
     let mut band = match shortened(bytes, &markers, info, rows.end) {
         Some(short) => {
             let (decoder, info) = open(&short, limits)?;
-            pixels(&short, decoder, info)?
+            pixels(bytes, decoder, info)?
         }
-        None => pixels(bytes, decoder, info)?,
+        None => whole(bytes, &markers, decoder, info)?,
     };
     let row = info.shape().iter().skip(1).product::<usize>();
     band.truncate(rows.end.saturating_mul(row));
@@ -76,13 +75,30 @@ pub(super) fn decode_rows(bytes: &[u8], limits: &Limits, rows: Range<usize>) -> 
     Ok(band)
 }
 
+/// Decodes all pixels, with an error if the coded pixels end before the last row.
+///
+/// At an end marker that comes too early the decoder makes up the missing rows. Without the
+/// marker it complains; so a file of one scan is decoded with a few zeros in its place, as many
+/// as the decoder reads ahead.
+fn whole(
+    bytes: &[u8],
+    markers: &Markers,
+    decoder: Decoder<'_>,
+    info: MediaInfo,
+) -> Result<Vec<u8>> {
+    let coded = markers.end.and_then(|end| bytes.get(..end)).filter(|_| markers.one_pass());
+    let Some(coded) = coded else {
+        return pixels(bytes, decoder, info);
+    };
+    let unended = [coded, &[0; 16]].concat();
+    let again = JpegDecoder::new_with_options(ZCursor::new(&unended[..]), *decoder.options());
+    pixels(bytes, again, info)
+}
+
 /// The file with a frame header that ends the picture soon after row `end`, so that the decoder
 /// stops there; `None` if the coding does not run from top to bottom, or little would be saved.
 fn shortened(bytes: &[u8], markers: &Markers, info: MediaInfo, end: usize) -> Option<Vec<u8>> {
-    let one_pass = markers.sequential
-        && markers.scans == 1
-        && markers.first_scan_components == markers.components;
-    if !one_pass {
+    if !markers.one_pass() {
         return None;
     }
     // One row of coding units more than asked for: smoothing of colours looks one row ahead.
@@ -139,20 +155,23 @@ fn pixels(bytes: &[u8], mut decoder: Decoder<'_>, info: MediaInfo) -> Result<Vec
     Ok(pixels)
 }
 
-fn check_end(bytes: &[u8], markers: &Markers) -> Result<()> {
-    match markers.ended {
-        true => Ok(()),
-        false => Err(truncated(WHAT, bytes, "no end-of-image marker")),
+fn ended(bytes: &[u8]) -> Result<Markers> {
+    let markers = Markers::walk(bytes);
+    match markers.end {
+        Some(_) => Ok(markers),
+        None => Err(truncated(WHAT, bytes, "no end-of-image marker")),
     }
 }
 
 fn failed(bytes: &[u8], error: &DecodeErrors) -> Error {
     match error {
-        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => {
-            truncated(WHAT, bytes, "the header or the coded pixels break off")
-        }
         DecodeErrors::Unsupported(_) => Error::unsupported(WHAT, format!("{error:?}")),
-        _ if !Markers::walk(bytes).ended => truncated(WHAT, bytes, &format!("{error:?}")),
+        _ if Markers::walk(bytes).end.is_none() => {
+            truncated(WHAT, bytes, &format!("no end-of-image marker ({error:?})"))
+        }
+        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => {
+            Error::damaged(WHAT, "the coded pixels end before the last row")
+        }
         _ => Error::damaged(WHAT, format!("{error:?}")),
     }
 }

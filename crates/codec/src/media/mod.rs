@@ -4,7 +4,7 @@
 //! |---|---|
 //! | JPEG, one component | 1 |
 //! | JPEG, three components (YCbCr or RGB) | 3, RGB |
-//! | JPEG, four components (CMYK or YCCK) | 3, converted to RGB |
+//! | JPEG, four components (CMYK or YCCK, colours not subsampled) | 3, converted to RGB |
 //! | PNG, grey | 1 |
 //! | PNG, RGB or palette | 3 |
 //! | PNG, grey and alpha, RGBA, or anything with a transparent colour (`tRNS`) | 4, RGBA |
@@ -18,6 +18,9 @@
 pub mod jpeg;
 pub mod png;
 mod region;
+
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 
 use lakebed_core::Limits;
 use lakebed_core::Region;
@@ -96,10 +99,11 @@ impl MediaInfo {
 /// [`Error::Unsupported`] if it is no picture or uses what the decoders cannot read,
 /// [`Error::Damaged`] if the header is cut or wrong, [`Error::Limit`] if it is too large.
 pub fn probe(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
-    match detect(bytes)? {
+    let kind = detect(bytes)?;
+    guarded(kind, || match kind {
         MediaKind::Jpeg => jpeg::probe(bytes, limits),
         MediaKind::Png => png::probe(bytes, limits),
-    }
+    })
 }
 
 /// Decodes a picture to `[height, width, channels]` bytes, the shape that [`probe`] gives.
@@ -107,10 +111,11 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
 /// # Errors
 /// As [`probe`]; also [`Error::Damaged`] if the pixels are truncated or contradict the header.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<(Shape, Vec<u8>)> {
-    let (info, pixels) = match detect(bytes)? {
-        MediaKind::Jpeg => jpeg::decode(bytes, limits)?,
-        MediaKind::Png => png::decode(bytes, limits)?,
-    };
+    let kind = detect(bytes)?;
+    let (info, pixels) = guarded(kind, || match kind {
+        MediaKind::Jpeg => jpeg::decode(bytes, limits),
+        MediaKind::Png => png::decode(bytes, limits),
+    })?;
     Ok((info.shape(), pixels))
 }
 
@@ -129,7 +134,8 @@ pub fn decode_region(
     limits: &Limits,
     out: &mut Vec<u8>,
 ) -> Result<()> {
-    region::decode(detect(bytes)?, bytes, region, limits, out)
+    let kind = detect(bytes)?;
+    guarded(kind, || region::decode(kind, bytes, region, limits, out))
 }
 
 /// Decodes everything, keeps nothing: succeeds only for a file that is whole.
@@ -140,16 +146,31 @@ pub fn decode_region(
 /// As [`decode`]; a file that ends early is [`Error::Damaged`] with a reason
 /// `truncated after N bytes`.
 pub fn verify_complete(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
-    match detect(bytes)? {
+    let kind = detect(bytes)?;
+    guarded(kind, || match kind {
         MediaKind::Jpeg => jpeg::verify_complete(bytes, limits),
         MediaKind::Png => png::verify_complete(bytes, limits),
-    }
+    })
 }
 
 fn detect(bytes: &[u8]) -> Result<MediaKind> {
     MediaKind::detect(bytes).ok_or_else(|| match bytes.len() {
         0 => Error::damaged("picture", "truncated after 0 bytes: the file is empty"),
         _ => Error::unsupported("picture", "it starts neither as a JPEG nor as a PNG file"),
+    })
+}
+
+/// Runs a decoder of another project. On damaged files these have been seen to panic, which is a
+/// fact about the file as any other.
+fn guarded<T>(kind: MediaKind, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    // Nothing outlives a decoder that gave up: its buffers are dropped here, and the caller's
+    // output is written only after it has succeeded.
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+        let what = match kind {
+            MediaKind::Jpeg => "JPEG",
+            MediaKind::Png => "PNG",
+        };
+        Err(Error::damaged(what, "the decoder gave up on it; a layout that it does not know?"))
     })
 }
 

@@ -3,8 +3,8 @@
 /// What the walk from the start of image to the end of image found.
 #[derive(Debug, Default)]
 pub(super) struct Markers {
-    /// True if the end-of-image marker was reached.
-    pub(super) ended: bool,
+    /// Where the end-of-image marker is; `None` if the file breaks off before it.
+    pub(super) end: Option<usize>,
     /// Where the frame header's height is, two bytes, big-endian.
     pub(super) height_at: Option<usize>,
     /// True for a frame that is coded in one pass from top to bottom (SOF0, SOF1).
@@ -24,6 +24,11 @@ const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
 
 impl Markers {
+    /// True if all pixels come in one scan, from top to bottom.
+    pub(super) fn one_pass(&self) -> bool {
+        self.sequential && self.scans == 1 && self.first_scan_components == self.components
+    }
+
     /// Walks as far as the structure holds.
     pub(super) fn walk(bytes: &[u8]) -> Markers {
         let mut markers = Markers::default();
@@ -39,7 +44,7 @@ impl Markers {
             let marker = next_marker(bytes, &mut at)?;
             match marker {
                 END_OF_IMAGE => {
-                    self.ended = true;
+                    self.end = Some(at - 2);
                     return Some(());
                 }
                 // No length follows: start of image, and TEM.
