@@ -11,7 +11,6 @@ use arrow::array::AsArray;
 use arrow::array::ListArray;
 use arrow::array::StructArray;
 use arrow::array::UInt32Array;
-use arrow::array::new_null_array;
 use arrow::datatypes::UInt32Type;
 use arrow::record_batch::RecordBatch;
 use arrow::record_batch::RecordBatchOptions;
@@ -25,7 +24,7 @@ use crate::columns::arrow_schema;
 use crate::error::Error;
 use crate::error::Result;
 
-/// What becomes of each column of the dataset.
+/// What becomes of each column that both have, in the dataset's order.
 #[derive(Debug)]
 pub(crate) struct Adapter {
     arrow: SchemaRef,
@@ -38,8 +37,6 @@ enum Step {
     Same(usize),
     /// The source's column, code `i` replaced by `codes[i]`.
     Recode { column: usize, codes: Vec<u32> },
-    /// Null in every row: the source has no such column.
-    Null,
 }
 
 impl Adapter {
@@ -59,9 +56,16 @@ impl Adapter {
                 ));
             }
         }
-        let steps =
-            dataset.columns.iter().map(|column| step(source, column)).collect::<Result<_>>();
-        Ok(Adapter { arrow: arrow_schema(dataset), steps: steps? })
+        let mut columns = Vec::new();
+        let mut steps = Vec::new();
+        for column in &dataset.columns {
+            // A column that the source lacks is the dataset's to fill.
+            if let Some(step) = step(source, column)? {
+                steps.push(step);
+                columns.push(column.clone());
+            }
+        }
+        Ok(Adapter { arrow: arrow_schema(&Schema { columns }), steps })
     }
 
     /// A batch of the source as a batch of the dataset.
@@ -70,12 +74,11 @@ impl Adapter {
             reason: format!("a batch has {} columns, not {}", batch.num_columns(), index + 1),
         };
         let mut arrays = Vec::with_capacity(self.steps.len());
-        for (step, field) in self.steps.iter().zip(self.arrow.fields()) {
+        for step in &self.steps {
             let at = |index: usize| batch.columns().get(index).ok_or_else(|| missing(index));
             arrays.push(match step {
                 Step::Same(index) => Arc::clone(at(*index)?),
                 Step::Recode { column, codes } => recode(at(*column)?, codes)?,
-                Step::Null => new_null_array(field.data_type(), batch.num_rows()),
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -84,16 +87,16 @@ impl Adapter {
     }
 }
 
-fn step(source: &Schema, column: &Column) -> Result<Step> {
+fn step(source: &Schema, column: &Column) -> Result<Option<Step>> {
     let found = source.columns.iter().enumerate().find(|(_, found)| found.name == column.name);
     let Some((index, found)) = found else {
-        return match column.nullable {
-            true => Ok(Step::Null),
-            false => Err(refuse(
-                column,
-                "the dataset needs a value in every row and the source has no such column".into(),
-            )),
-        };
+        if column.nullable || column.fill.is_some() {
+            return Ok(None);
+        }
+        return Err(refuse(
+            column,
+            "the dataset needs a value in every row and the source has no such column".into(),
+        ));
     };
     let plain = |column: &Column| {
         let mut ty = TensorType::from_column(column);
@@ -111,7 +114,7 @@ fn step(source: &Schema, column: &Column) -> Result<Step> {
         ));
     }
     if column.classes.get(..found.classes.len()) == Some(found.classes.as_slice()) {
-        return Ok(Step::Same(index));
+        return Ok(Some(Step::Same(index)));
     }
     if column.dtype != DType::U32 || column.sequence {
         return Err(refuse(column, "the lists of classes differ".into()));
@@ -122,7 +125,7 @@ fn step(source: &Schema, column: &Column) -> Result<Step> {
         })?;
         u32::try_from(code).map_err(|e| refuse(column, e.to_string()))
     });
-    Ok(Step::Recode { column: index, codes: codes.collect::<Result<_>>()? })
+    Ok(Some(Step::Recode { column: index, codes: codes.collect::<Result<_>>()? }))
 }
 
 fn refuse(column: &Column, reason: String) -> Error {
@@ -200,12 +203,12 @@ mod tests {
         ])
         .unwrap();
         let adapter = Adapter::new(&source, &dataset).unwrap();
-        assert_eq!(adapter.steps[2], Step::Same(0));
+        assert_eq!(adapter.steps[1], Step::Same(0));
         let batch = adapter.apply(&batch).unwrap();
-        assert_eq!(batch.column(0).null_count(), 3);
-        let many = batch.column(1).as_struct().column(0).as_list::<i32>().values();
+        assert!(batch.column_by_name("boxes").is_none());
+        let many = batch.column(0).as_struct().column(0).as_list::<i32>().values();
         assert_eq!(many.as_primitive::<UInt32Type>().values().to_vec(), [2, 0, 0, 0, 2]);
-        let one = batch.column(2).as_primitive::<UInt32Type>();
+        let one = batch.column(1).as_primitive::<UInt32Type>();
         assert_eq!(one.values().to_vec(), [1, 0, 1]);
     }
 

@@ -48,6 +48,9 @@ pub enum Error {
         /// What differs, and what to do.
         reason: String,
     },
+    /// What the dataset reports.
+    #[error(transparent)]
+    Dataset(#[from] lakebed_dataset::Error),
     /// A type or column that cannot be made.
     #[error(transparent)]
     Core(#[from] lakebed_core::Error),

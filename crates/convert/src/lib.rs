@@ -3,7 +3,7 @@
 //!
 //! A [`Source`] knows its columns and its number of rows before the first image is read. Its
 //! stream yields batches in a fixed order, with warnings and skipped rows between them; images
-//! are checked to their last byte and pass through byte for byte. `ingest` writes a stream to a
+//! are checked to their last byte and pass through byte for byte. [`ingest()`] writes a stream to a
 //! dataset and commits once, at the end.
 //!
 //! This crate never knows DataFusion, never follows a link out of the folder it reads, and never
@@ -15,6 +15,7 @@
 pub mod class_folders;
 pub mod detect;
 pub mod error;
+pub mod ingest;
 pub mod options;
 pub mod pascal_voc;
 pub mod source;
@@ -34,6 +35,9 @@ pub use error::Error;
 pub use error::ObjectRef;
 pub use error::Problem;
 pub use error::Result;
+pub use ingest::Progress;
+pub use ingest::Report;
+pub use ingest::ingest;
 pub use options::ImportOptions;
 pub use options::OnError;
 pub use pascal_voc::PascalVoc;

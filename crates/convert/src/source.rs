@@ -38,6 +38,7 @@ pub trait Source: Send {
 
     /// Reads everything. Must be polled inside a tokio runtime.
     ///
-    /// Memory is bounded by `parallel` files and two batches, whatever the source's size.
+    /// Memory is bounded by two batches, `parallel` files and, while each is checked, its decoded
+    /// pixels; whatever the source's size.
     fn batches(self: Box<Self>, options: &ImportOptions) -> BatchStream;
 }

@@ -1,13 +1,19 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use lakebed_dataset::ColumnRead;
 use lakebed_dataset::Options;
+use lakebed_dataset::Part;
+use lakebed_dataset::ReadRequest;
+use lakebed_dataset::Rows;
 
 use super::*;
 use crate::detect::detect;
 use crate::error::Error;
 use crate::testing::jpeg;
 use crate::testing::put;
+use crate::testing::read;
+use crate::testing::shared;
 use crate::testing::skip;
 
 async fn create(folder: &Path, source: &dyn Source) -> Dataset {
@@ -71,4 +77,71 @@ async fn an_error_commits_nothing() {
     let source = detect(&root).await.unwrap();
     let again = ingest(source, &report.dataset, &skip(), &quiet).await.unwrap();
     assert_eq!((again.rows, again.dataset.version()), (0, report.dataset.version()));
+}
+
+/// Every column of every row, as the dataset gives it back.
+async fn all_of(dataset: &Dataset) -> RecordBatch {
+    let mut batches = Vec::new();
+    for fragment in dataset.fragments().await.unwrap().iter() {
+        let columns = dataset.schema().columns.iter();
+        let columns = columns.map(|column| ColumnRead { column: column.id, part: Part::Whole });
+        let request = ReadRequest {
+            fragment: fragment.clone(),
+            rows: Rows::Range(0..fragment.rows),
+            columns: columns.collect(),
+        };
+        batches.push(dataset.read(&request).await.unwrap());
+    }
+    arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
+}
+
+async fn comes_back(root: &Path) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ImportOptions::default();
+    let expected = read(detect(root).await.unwrap(), &options).await.unwrap();
+    let source = detect(root).await.unwrap();
+    let empty = create(folder.path(), source.as_ref()).await;
+    let report = ingest(source, &empty, &options, &quiet).await.unwrap();
+    let again = Dataset::open(empty.url(), Options::default()).await.unwrap();
+    let (found, expected) = (all_of(&again).await, expected.batch());
+    assert_eq!(found.num_rows(), expected.num_rows());
+    for (index, column) in again.schema().columns.iter().enumerate() {
+        assert_eq!(
+            found.column(index).as_ref(),
+            expected.column(index).as_ref(),
+            "{}",
+            column.name
+        );
+    }
+    report
+}
+
+#[tokio::test]
+async fn every_column_of_pascal_voc_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c"] {
+        let image = format!("JPEGImages/{name}.jpg");
+        put(folder.path(), &image, jpeg(8, 8, name.as_bytes()[0]));
+    }
+    let object = "<object><name>cat</name><pose>Left</pose><truncated>1</truncated><bndbox>\
+        <xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></object>";
+    let full = format!(
+        "<annotation><folder>f</folder><path>p</path><source><database>d</database></source>\
+         <size><width>8</width><height>8</height><depth>3</depth></size>\
+         <segmented>0</segmented><owner>me</owner>{object}{object}</annotation>"
+    );
+    put(folder.path(), "Annotations/a.xml", &full);
+    put(folder.path(), "Annotations/b.xml", "<annotation/>");
+    put(folder.path(), "Annotations/c.xml", full.replace("Left", "").replace("cat", "dog"));
+    put(folder.path(), "ImageSets/Main/train.txt", "a\n");
+    let report = comes_back(folder.path()).await;
+    assert_eq!(report.dataset.schema().columns.len(), 15);
+    assert!(report.warnings.is_empty());
+}
+
+#[tokio::test]
+async fn bccd_comes_back() {
+    let Some(root) = shared("bccd") else { return };
+    let report = comes_back(&root).await;
+    assert_eq!((report.rows, report.warning_count), (364, 2));
 }
