@@ -1,0 +1,200 @@
+//! Binary operators, chosen by the types of both sides while the planner still asks.
+//!
+//! DataFusion would compare lists as wholes and text with class codes; an analyzer rule comes too
+//! late, because the planner checks types as it goes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+use arrow_schema::Field;
+use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
+use datafusion::common::DFSchema;
+use datafusion::common::Result;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::ExprSchemable;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::logical_expr::planner::PlannerResult;
+use datafusion::logical_expr::planner::RawBinaryExpr;
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakebed_core::DType;
+use lakebed_core::TensorType;
+use lakebed_grammar::Language;
+
+/// The planner's hook for operators.
+#[derive(Debug)]
+pub(crate) struct Operators {
+    language: Language,
+    functions: HashMap<String, Arc<ScalarUDF>>,
+}
+
+/// What an operand is, as far as operators care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    Bool,
+    Integer,
+    Float,
+    Decimal,
+    Text,
+    Time,
+    Json,
+    /// Codes with names.
+    Label,
+    /// Anything with dimensions.
+    Tensor,
+    /// Types that are DataFusion's own business: structs, maps, intervals.
+    Other,
+}
+
+impl Operators {
+    pub fn new(language: Language) -> Operators {
+        let functions = lakebed_functions::all()
+            .into_iter()
+            .map(|function| (function.name().to_string(), Arc::new(function)))
+            .collect();
+        Operators { language, functions }
+    }
+
+    /// The function for an operator between two kinds; `None` for DataFusion's own operator.
+    fn choose(&self, op: &BinaryOperator, left: Kind, right: Kind) -> Option<&'static str> {
+        let name = function_of(op)?;
+        let either = |kind: Kind| left == kind || right == kind;
+        if self.language == Language::Sql {
+            let labelled = either(Kind::Label) && either(Kind::Text) && is_comparison(op);
+            return (either(Kind::Tensor) || labelled).then_some(name);
+        }
+        if either(Kind::Other) {
+            return None;
+        }
+        if is_logic(op) {
+            return (left != Kind::Bool || right != Kind::Bool).then_some(name);
+        }
+        if either(Kind::Null) && !either(Kind::Tensor) && !either(Kind::Json) {
+            return None;
+        }
+        let native = if is_comparison(op) {
+            match (left, right) {
+                (Kind::Integer, Kind::Integer)
+                | (Kind::Bool, Kind::Bool)
+                | (Kind::Text, Kind::Text)
+                | (Kind::Label, Kind::Integer)
+                | (Kind::Integer, Kind::Label)
+                | (Kind::Time, Kind::Time | Kind::Text)
+                | (Kind::Text, Kind::Time) => true,
+                (Kind::Decimal, Kind::Decimal | Kind::Integer | Kind::Float)
+                | (Kind::Integer | Kind::Float, Kind::Decimal) => true,
+                _ => false,
+            }
+        } else {
+            either(Kind::Time) || either(Kind::Decimal)
+        };
+        (!native).then_some(name)
+    }
+
+    fn kind(&self, expr: &Expr, schema: &DFSchema) -> Option<Kind> {
+        let (_, field) = expr.to_field(schema).ok()?;
+        Some(kind_of(&field, self.language))
+    }
+}
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let kinds = (self.kind(&expr.left, schema), self.kind(&expr.right, schema));
+        let (Some(left), Some(right)) = kinds else { return Ok(PlannerResult::Original(expr)) };
+        let function =
+            self.choose(&expr.op, left, right).and_then(|name| self.functions.get(name));
+        Ok(match function {
+            Some(function) => PlannerResult::Planned(Expr::ScalarFunction(
+                ScalarFunction::new_udf(Arc::clone(function), vec![expr.left, expr.right]),
+            )),
+            None => PlannerResult::Original(expr),
+        })
+    }
+}
+
+fn kind_of(field: &Field, language: Language) -> Kind {
+    let data_type = match field.data_type() {
+        DataType::Dictionary(_, values) => values.as_ref(),
+        other => other,
+    };
+    if data_type == &DataType::Null {
+        return Kind::Null;
+    }
+    if let DataType::Decimal32(..)
+    | DataType::Decimal64(..)
+    | DataType::Decimal128(..)
+    | DataType::Decimal256(..) = data_type
+    {
+        return Kind::Decimal;
+    }
+    if let DataType::Interval(_) | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) =
+        data_type
+    {
+        return Kind::Time;
+    }
+    let Some(ty) = TensorType::from_field(field) else {
+        // Wide lists come from expressions such as ARRAY_AGG.
+        return match data_type {
+            DataType::LargeList(_) if language == Language::Tql => Kind::Tensor,
+            _ => Kind::Other,
+        };
+    };
+    if !ty.is_scalar() {
+        let named = field.metadata().contains_key(EXTENSION_TYPE_NAME_KEY);
+        // In SQL a plain list is SQL's own.
+        return if language == Language::Tql || named { Kind::Tensor } else { Kind::Other };
+    }
+    match &ty.dtype {
+        _ if !ty.classes.is_empty() => Kind::Label,
+        DType::Bool => Kind::Bool,
+        DType::Text => Kind::Text,
+        DType::Json => Kind::Json,
+        dtype if dtype.is_integer() => Kind::Integer,
+        dtype if dtype.is_float() => Kind::Float,
+        DType::Date | DType::Time | DType::Timestamp(..) | DType::Duration(_) => Kind::Time,
+        _ => Kind::Other,
+    }
+}
+
+fn function_of(op: &BinaryOperator) -> Option<&'static str> {
+    Some(match op {
+        BinaryOperator::Eq => "tensor_eq",
+        BinaryOperator::NotEq => "tensor_ne",
+        BinaryOperator::Lt => "tensor_lt",
+        BinaryOperator::LtEq => "tensor_le",
+        BinaryOperator::Gt => "tensor_gt",
+        BinaryOperator::GtEq => "tensor_ge",
+        BinaryOperator::Plus => "tensor_add",
+        BinaryOperator::Minus => "tensor_sub",
+        BinaryOperator::Multiply => "tensor_mul",
+        BinaryOperator::Divide => "tensor_div",
+        BinaryOperator::Modulo => "tensor_mod",
+        BinaryOperator::BitwiseXor | BinaryOperator::PGExp => "tensor_pow",
+        BinaryOperator::And => "tensor_and",
+        BinaryOperator::Or => "tensor_or",
+        _ => return None,
+    })
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    matches!(
+        op,
+        BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq
+    )
+}
+
+fn is_logic(op: &BinaryOperator) -> bool {
+    matches!(op, BinaryOperator::And | BinaryOperator::Or)
+}

@@ -1,0 +1,242 @@
+//! Calls: which of the tensor functions, aggregates and DataFusion functions a name means here.
+
+use std::collections::BTreeSet;
+
+use datafusion::execution::SessionState;
+use datafusion::sql::sqlparser::ast::DuplicateTreatment;
+use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::ast::Function;
+use datafusion::sql::sqlparser::ast::FunctionArg;
+use datafusion::sql::sqlparser::ast::FunctionArgExpr;
+use datafusion::sql::sqlparser::ast::FunctionArgumentClause;
+use datafusion::sql::sqlparser::ast::FunctionArguments;
+use datafusion::sql::sqlparser::ast::Ident;
+use datafusion::sql::sqlparser::ast::ObjectName;
+use datafusion::sql::sqlparser::ast::ObjectNamePart;
+use datafusion::sql::sqlparser::ast::WindowType;
+use datafusion::sql::sqlparser::tokenizer::Span as SourceSpan;
+use lakebed_core::nearest::nearest;
+use lakebed_grammar::Span;
+
+use super::Lowering;
+use super::expression::Clause;
+use super::expression::Place;
+use super::expression::RowNumber;
+use super::walk;
+use crate::error::Error;
+use crate::error::Result;
+
+/// The functions that a session knows, by lower-case name.
+#[derive(Debug, Default)]
+pub(crate) struct FunctionNames {
+    scalar: BTreeSet<String>,
+    aggregate: BTreeSet<String>,
+    window: BTreeSet<String>,
+}
+
+impl FunctionNames {
+    /// The functions of a session.
+    pub fn of(state: &SessionState) -> FunctionNames {
+        FunctionNames {
+            scalar: state.scalar_functions().keys().map(|name| name.to_lowercase()).collect(),
+            aggregate: state.aggregate_functions().keys().map(|name| name.to_lowercase()).collect(),
+            window: state.window_functions().keys().map(|name| name.to_lowercase()).collect(),
+        }
+    }
+
+    /// The name nearest to one that does not exist.
+    fn nearest(&self, name: &str) -> Option<String> {
+        let tql = lakebed_functions::catalogue().iter().flat_map(|entry| entry.tql.iter().copied());
+        let ours = nearest(name, tql.chain(["ROW_NUMBER", "COUNT", "MIN", "MAX"]));
+        ours.or_else(|| {
+            let all = self.scalar.iter().chain(&self.aggregate).chain(&self.window);
+            nearest(name, all.map(String::as_str).filter(|name| !name.starts_with("tensor_")))
+        })
+    }
+}
+
+/// How many rows a call looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// One row.
+    Row,
+    /// Many rows, whatever block it stands in.
+    Rows,
+    /// Inside the sample in a TQL block, over rows in an SQL block.
+    Either,
+}
+
+impl Lowering<'_> {
+    /// What a call looks at, by its name and its clauses.
+    pub(crate) fn reach(&self, function: &Function) -> Reach {
+        let Some(name) = walk::function_name(function) else { return Reach::Row };
+        if !self.functions.aggregate.contains(&name) {
+            return Reach::Row;
+        }
+        if lakebed_functions::udf_of_tql(&name).is_none()
+            || function.over.is_some()
+            || function.filter.is_some()
+            || is_distinct(function)
+        {
+            return Reach::Rows;
+        }
+        Reach::Either
+    }
+
+    /// A call.
+    pub(crate) fn function(
+        &mut self,
+        function: &Function,
+        span: SourceSpan,
+        place: &Place,
+    ) -> Result<Expr> {
+        let at = name_span(function).or(Span::from_sqlparser(span));
+        let Some(name) = walk::function_name(function) else {
+            return Err(Error::planning(format!("no function {}", function.name), at));
+        };
+        if name == "row_number" && function.over.is_none() {
+            return row_number(function, at, place);
+        }
+        let over_rows = match self.reach(function) {
+            Reach::Row => false,
+            Reach::Rows => true,
+            Reach::Either => {
+                place.sql_block
+                    && !place.in_aggregate
+                    && matches!(place.clause, Clause::Select | Clause::Having | Clause::OrderBy)
+            }
+        };
+        if over_rows {
+            return self.aggregate(function, &name, at, place);
+        }
+        if let Some(udf) = lakebed_functions::udf_of_tql(&name) {
+            refuse_clauses(function, &name, at)?;
+            return self.renamed(function, udf, place);
+        }
+        let known = self.functions.scalar.contains(&name)
+            || (self.functions.window.contains(&name) && function.over.is_some());
+        if !known {
+            let error = Error::planning(format!("no function {}", function.name), at);
+            return Err(match self.functions.nearest(&name) {
+                Some(near) => error.with_help(format!("did you mean {near}?")),
+                None => error,
+            });
+        }
+        self.renamed(function, &name, place)
+    }
+
+    fn aggregate(
+        &mut self,
+        function: &Function,
+        name: &str,
+        at: Option<Span>,
+        place: &Place,
+    ) -> Result<Expr> {
+        if matches!(place.clause, Clause::Where | Clause::On | Clause::GroupBy) {
+            return Err(Error::planning(
+                format!("{} looks at many rows, and here each row is judged alone", name.to_uppercase()),
+                at,
+            )
+            .with_help("write it in SELECT, HAVING or ORDER BY, or filter a subquery"));
+        }
+        let inside = Place { in_aggregate: true, ..place.clone() };
+        self.renamed(function, name, &inside)
+    }
+
+    /// The same call under a UDF's name, with its parts lowered.
+    fn renamed(&mut self, function: &Function, name: &str, place: &Place) -> Result<Expr> {
+        let mut lowered = function.clone();
+        let written = function.name.0.first().and_then(ObjectNamePart::as_ident);
+        let span = written.map_or_else(SourceSpan::empty, |ident| ident.span);
+        lowered.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_span(span, name))]);
+        match &mut lowered.args {
+            FunctionArguments::None => {}
+            FunctionArguments::Subquery(_) => {
+                return Err(Error::Unsupported {
+                    what: format!("a query as the argument of {}", function.name),
+                    span: Span::from_sqlparser(span),
+                    help: Some("put the query in parentheses of its own".into()),
+                });
+            }
+            FunctionArguments::List(list) => {
+                for argument in &mut list.args {
+                    match argument {
+                        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => {
+                            *expr = self.value(&expr.clone(), place)?;
+                        }
+                        FunctionArg::Unnamed(_) => {}
+                        FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
+                            return Err(Error::Unsupported {
+                                what: format!("the named argument '{argument}'"),
+                                span: Span::from_sqlparser(span),
+                                help: None,
+                            });
+                        }
+                    }
+                }
+                for clause in &mut list.clauses {
+                    if let FunctionArgumentClause::OrderBy(keys) = clause {
+                        *keys = self.sort_keys(&keys.clone(), place)?;
+                    }
+                }
+            }
+        }
+        if let Some(filter) = &function.filter {
+            let here = Place { clause: Clause::Having, ..place.clone() };
+            lowered.filter = Some(Box::new(self.predicate(filter, &here)?));
+        }
+        if let Some(WindowType::WindowSpec(window)) = &function.over {
+            let mut spec = window.clone();
+            spec.partition_by = self.values(&window.partition_by, place)?;
+            spec.order_by = self.sort_keys(&window.order_by, place)?;
+            lowered.over = Some(WindowType::WindowSpec(spec));
+        }
+        lowered.within_group = self.sort_keys(&function.within_group, place)?;
+        Ok(Expr::Function(lowered))
+    }
+}
+
+fn row_number(function: &Function, at: Option<Span>, place: &Place) -> Result<Expr> {
+    if !walk::plain_arguments(function).is_empty() {
+        return Err(Error::planning("ROW_NUMBER takes no argument", at));
+    }
+    match &place.row_number {
+        RowNumber::Is(expr) => Ok(expr.as_ref().clone()),
+        RowNumber::Refused(reason) => Err(Error::planning(*reason, at)),
+    }
+}
+
+/// True for the call `ROW_NUMBER()` without a window.
+pub(crate) fn is_row_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(function) => {
+            function.over.is_none()
+                && walk::function_name(function).as_deref() == Some("row_number")
+        }
+        _ => false,
+    }
+}
+
+fn is_distinct(function: &Function) -> bool {
+    match &function.args {
+        FunctionArguments::List(list) => {
+            list.duplicate_treatment == Some(DuplicateTreatment::Distinct)
+        }
+        _ => false,
+    }
+}
+
+fn refuse_clauses(function: &Function, name: &str, at: Option<Span>) -> Result<()> {
+    if function.over.is_some() || function.filter.is_some() || is_distinct(function) {
+        return Err(Error::planning(
+            format!("{} reduces within one sample: it takes no DISTINCT, FILTER or OVER", name.to_uppercase()),
+            at,
+        ));
+    }
+    Ok(())
+}
+
+/// The place of a call's name.
+pub(crate) fn name_span(function: &Function) -> Option<Span> {
+    Span::from_sqlparser(function.name.0.first()?.as_ident()?.span)
+}

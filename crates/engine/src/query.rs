@@ -1,0 +1,84 @@
+//! A planned query, ready to run.
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use arrow_schema::SchemaRef;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::displayable;
+use datafusion::prelude::DataFrame;
+use futures::StreamExt;
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
+
+use crate::diagnose;
+use crate::error::Error;
+use crate::error::Result;
+
+/// A query that has been planned against its datasets. Running it twice gives the same rows.
+#[derive(Debug, Clone)]
+pub struct Query {
+    state: SessionState,
+    plan: LogicalPlan,
+}
+
+impl Query {
+    pub(crate) fn new(state: SessionState, plan: LogicalPlan) -> Query {
+        Query { state, plan }
+    }
+
+    /// The columns of the result; their fields carry the tensor types
+    /// ([`lakebed_core::TensorType::from_field`]).
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(self.plan.schema().inner())
+    }
+
+    /// The plan as written, before any rule.
+    pub fn logical_plan(&self) -> &LogicalPlan {
+        &self.plan
+    }
+
+    /// The plan after all logical rules.
+    ///
+    /// # Errors
+    /// [`Error::Planning`] where a rule finds the query without meaning.
+    pub fn optimized_plan(&self) -> Result<LogicalPlan> {
+        self.state.optimize(&self.plan).map_err(diagnose::late)
+    }
+
+    /// Runs the query; the rows come in their order, batch by batch. Dropping the stream stops all
+    /// reading.
+    ///
+    /// # Errors
+    /// As [`Query::optimized_plan`]; the stream itself gives [`Error::Execution`].
+    pub async fn stream(&self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let frame = DataFrame::new(self.state.clone(), self.plan.clone());
+        let stream = frame.execute_stream().await.map_err(diagnose::late)?;
+        Ok(stream.map_err(Error::execution).boxed())
+    }
+
+    /// Runs the query and gathers its batches.
+    ///
+    /// # Errors
+    /// As [`Query::stream`].
+    pub async fn collect(&self) -> Result<Vec<RecordBatch>> {
+        self.stream().await?.try_collect().await
+    }
+
+    /// The logical plan after all rules, then the physical plan, as text.
+    ///
+    /// # Errors
+    /// As [`Query::optimized_plan`].
+    pub async fn explain(&self) -> Result<String> {
+        let logical = self.optimized_plan()?;
+        let physical =
+            self.state.query_planner().create_physical_plan(&logical, &self.state).await;
+        let physical = physical.map_err(diagnose::late)?;
+        Ok(format!(
+            "{}\n\n{}",
+            logical.display_indent(),
+            displayable(physical.as_ref()).indent(false)
+        ))
+    }
+}
