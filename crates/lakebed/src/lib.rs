@@ -1,1 +1,15 @@
+//! Lakebed: an open tensor lakehouse with a query engine. Versioned datasets of tensors on any
+//! object store, queried in TQL and in SQL.
+//!
+//! This crate only re-exports: it holds no logic of its own. Read first: [`dataset`] (write, read,
+//! commit), [`engine`] (TQL and SQL), [`convert`] (from other formats).
 
+pub use lakebed_codec as codec;
+pub use lakebed_convert as convert;
+pub use lakebed_core as core;
+pub use lakebed_dataset as dataset;
+pub use lakebed_engine as engine;
+pub use lakebed_format as format;
+pub use lakebed_functions as functions;
+pub use lakebed_grammar as grammar;
+pub use lakebed_store as store;
