@@ -110,7 +110,7 @@ pub(crate) fn refuse_early(
         }
         if token.token == Token::Comma
             && let Keyword::FROM | Keyword::WHERE | Keyword::HAVING | Keyword::LIMIT = keyword(next)
-            && !tokens.get(index + 2).is_some_and(|t| t.token == Token::LParen)
+            && tokens.get(index + 2).is_none_or(|t| t.token != Token::LParen)
         {
             let after = next.map(|t| t.token.to_string()).unwrap_or_default();
             return Err(SyntaxError::new(

@@ -17,6 +17,10 @@ const CHAIN: usize = 8;
 /// Brackets that open directly inside another bracket, around one SELECT: sqlparser tries the
 /// whole inside twice for each such pair.
 const DOUBLED: usize = 10;
+/// Types inside types, in a whole query: sqlparser does not count their recursion either.
+const NESTED_TYPES: usize = 32;
+/// Keywords in a row: sqlparser does not count the recursion of some prefixes (INTERVAL).
+const KEYWORDS_IN_A_ROW: usize = 64;
 
 /// One open bracket.
 struct Frame {
@@ -63,7 +67,8 @@ pub(crate) fn normalize(
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut frames =
         vec![Frame { open: 0, kind: Kind::Root, base: 0, links: 0, lasting: 0, doubled: false }];
-    let mut typed_angles = 0_usize;
+    let mut nested_types = 0_usize;
+    let mut keywords_in_a_row = 0_usize;
 
     for (index, token) in tokens.iter().enumerate() {
         let next = tokens.get(index + 1).map(|t| &t.token);
@@ -71,6 +76,16 @@ pub(crate) fn normalize(
         let previous = out.last().map(|t| &t.token);
         let kind = frames.last().map_or(Kind::Root, |f| f.kind);
         let mut rewritten = None;
+        if token.token == Token::LParen && previous.is_some_and(holds_type) {
+            nested_types += 1;
+        }
+        keywords_in_a_row = match &token.token {
+            Token::Word(word) if word.keyword != Keyword::NoKeyword => keywords_in_a_row + 1,
+            _ => 0,
+        };
+        if keywords_in_a_row > KEYWORDS_IN_A_ROW {
+            return Err(too_deep("keywords follow each other", KEYWORDS_IN_A_ROW, span));
+        }
         match &token.token {
             Token::VerticalBarRightAngleBracket => {
                 return Err(SyntaxError::new("'|>' is not part of the language", span));
@@ -180,16 +195,19 @@ pub(crate) fn normalize(
                     }
                 }
             }
-            Token::Lt
-                if previous.is_some_and(|t| is_keyword(t, &[Keyword::ARRAY, Keyword::STRUCT])) =>
-            {
-                typed_angles += 1;
-                if typed_angles > max_depth {
-                    return Err(too_deep("types nest", max_depth, span));
-                }
+            Token::Lt if previous.is_some_and(holds_type) => nested_types += 1,
+            Token::Period if tql && matches!(previous, Some(Token::Number(..))) => {
+                return Err(SyntaxError::new("expected an operator, found '.'", span)
+                    .with_hint("a number has no parts"));
             }
-            Token::Period
-            | Token::SemiColon
+            Token::AtSign | Token::Sharp if tql => {
+                return Err(SyntaxError::new(
+                    format!("'{}' is not part of the language here", token.token),
+                    span,
+                )
+                .with_hint("names with such signs stand in double quotes"));
+            }
+            Token::SemiColon
             | Token::Number(..)
             | Token::SingleQuotedString(_)
             | Token::Placeholder(_) => {}
@@ -198,6 +216,9 @@ pub(crate) fn normalize(
                     frame.links += 1;
                 }
             }
+        }
+        if nested_types > NESTED_TYPES {
+            return Err(too_deep("types nest", NESTED_TYPES, span));
         }
         if let Some(frame) = frames.last()
             && frame.base + frame.links + frame.lasting > max_chain
@@ -250,6 +271,12 @@ fn is_ours(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     matches!(name.as_str(), "__subscript" | "__index" | "__slice" | "__rest" | "__pair")
         || name.starts_with("__tql_")
+}
+
+/// Words that sqlparser reads as a type with types inside.
+fn holds_type(token: &Token) -> bool {
+    let names = ["ARRAY", "STRUCT", "NULLABLE", "LOWCARDINALITY", "TUPLE", "NESTED", "MAP"];
+    matches!(token, Token::Word(word) if names.iter().any(|n| word.value.eq_ignore_ascii_case(n)))
 }
 
 fn is_weights(token: &Token) -> bool {
@@ -312,7 +339,15 @@ fn count_word(frame: &mut Frame, keyword: Keyword) {
         | Keyword::IN
         | Keyword::DIV
         | Keyword::COLLATE
-        | Keyword::AT => frame.links += 1,
+        | Keyword::AT
+        | Keyword::MEMBER
+        | Keyword::REGEXP
+        | Keyword::RLIKE
+        | Keyword::SIMILAR
+        | Keyword::MATCH
+        | Keyword::OVERLAPS
+        | Keyword::NOTNULL
+        | Keyword::OPERATOR => frame.links += 1,
         Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::MINUS | Keyword::CASE => {
             frame.lasting += 1;
         }

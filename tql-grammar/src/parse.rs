@@ -35,7 +35,7 @@ use crate::statement::Statement;
 /// sqlparser counts several steps for each bracket; brackets themselves are counted before.
 const STEPS: usize = 4;
 /// Bytes of stack for one step of the parser.
-const STACK: usize = 1 << 20;
+const STACK: usize = 2 << 20;
 
 /// Parses one TQL statement: a query, perhaps behind EXPLAIN [ANALYZE], perhaps with a `;`.
 ///
@@ -251,6 +251,7 @@ fn parse_query(
     // default of 128 KiB is less than one of them takes in an unoptimized build.
     if recursive::get_minimum_stack_size() < STACK {
         recursive::set_minimum_stack_size(STACK);
+        recursive::set_stack_allocation_size(recursive::get_stack_allocation_size().max(4 * STACK));
     }
     let mut parser = Parser::new(dialect)
         .with_recursion_limit(steps)

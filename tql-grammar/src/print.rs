@@ -187,10 +187,10 @@ enum Part {
 /// Appends the text to the last part of the SELECT that stands at or before `part`.
 fn append(select: &mut Select, part: Part, text: &str) {
     let add = |expr: &mut Expr| *expr = raw(format!("{expr} {text}"));
-    if part == Part::Having {
-        if let Some(expr) = select.qualify.as_mut().or(select.having.as_mut()) {
-            return add(expr);
-        }
+    if part == Part::Having
+        && let Some(expr) = select.qualify.as_mut().or(select.having.as_mut())
+    {
+        return add(expr);
     }
     if part >= Part::Group
         && let GroupByExpr::Expressions(keys, _) = &mut select.group_by

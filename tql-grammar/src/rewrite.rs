@@ -322,7 +322,7 @@ impl Rewriter<'_> {
         }
         if self.word_is(0, &["ARRAY"]) {
             self.at += 1;
-            if !self.token(0).is_some_and(|t| t.token == Token::LBracket) {
+            if self.token(0).is_none_or(|t| t.token != Token::LBracket) {
                 return self.expected("'[' after ARRAY");
             }
         }

@@ -33,6 +33,7 @@ pub const PAIR: &str = "__pair";
 
 /// One part of a subscript, between its commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "lists of items are short and short-lived")]
 pub enum Item {
     /// A position, a JSON key, or a vector of positions or truth values.
     Index(Expr),
