@@ -1,5 +1,11 @@
 //! A query reads what its answer needs and no more, and its answer is right.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small numbers of tests"
+)]
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::Array;

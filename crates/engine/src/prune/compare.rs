@@ -100,10 +100,10 @@ pub fn places(values: &Values, constant: &Scalar, dtype: &DType) -> Places {
         (DType::F16, Scalar::Float(value)) if value.fract() != 0.0 || value.abs() > 2048.0 => {
             return Places::ANY;
         }
-        (DType::F16, Scalar::Int(_) | Scalar::UInt(_)) => {
-            if to_f64(constant).is_none_or(|value| value.abs() > 2048.0) {
-                return Places::ANY;
-            }
+        (DType::F16, Scalar::Int(_) | Scalar::UInt(_))
+            if to_f64(constant).is_none_or(|value| value.abs() > 2048.0) =>
+        {
+            return Places::ANY;
         }
         (DType::F32 | DType::F64, Scalar::Int(_) | Scalar::UInt(_) | Scalar::Float(_)) => {
             let rounded = [to_f64(constant), to_f32(constant).filter(|_| *dtype == DType::F32)];

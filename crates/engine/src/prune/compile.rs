@@ -49,7 +49,7 @@ impl Compiler<'_> {
     fn predicate(&self, expr: &Expr) -> Predicate {
         self.native(expr)
             .or_else(|| self.call(expr))
-            .or_else(|| Some(Predicate::Test(self.value(expr)?, Test::Nonzero)))
+            .or_else(|| Some(Predicate::Test(self.boxed_value(expr)?, Test::Nonzero)))
             .unwrap_or(Predicate::UNKNOWN)
     }
 
@@ -133,13 +133,13 @@ impl Compiler<'_> {
     }
 
     fn test(&self, expr: &Expr, test: Test) -> Option<Predicate> {
-        Some(Predicate::Test(self.value(expr)?, test))
+        Some(Predicate::Test(self.boxed_value(expr)?, test))
     }
 
     /// A test of texts, one a row.
     fn text_test(&self, expr: &Expr, test: Test) -> Option<Predicate> {
         let value = self.value(expr).filter(|v| v.ty.is_scalar() && v.ty.dtype == DType::Text)?;
-        Some(Predicate::Test(value, test))
+        Some(Predicate::Test(Box::new(value), test))
     }
 
     fn compare(&self, comparison: Comparison, a: &Expr, b: &Expr) -> Option<Predicate> {
@@ -149,7 +149,7 @@ impl Compiler<'_> {
             _ => return None,
         };
         let literal = literal::literal(&constant, &value.ty)?;
-        Some(Predicate::Test(value, Test::Compare(comparison, literal)))
+        Some(Predicate::Test(Box::new(value), Test::Compare(comparison, literal)))
     }
 
     fn in_list(&self, expr: &Expr, list: &[Expr]) -> Option<Predicate> {
@@ -164,7 +164,7 @@ impl Compiler<'_> {
                 items.push(literal::literal(&item, &value.ty)?);
             }
         }
-        Some(Predicate::Test(value, Test::InList(Arc::new(List::new(items, null)))))
+        Some(Predicate::Test(Box::new(value), Test::InList(Arc::new(List::new(items, null)))))
     }
 
     fn contains(&self, expr: &Expr, what: &Expr) -> Option<Predicate> {
@@ -174,8 +174,12 @@ impl Compiler<'_> {
             return self.text_test(expr, Test::Contains(text(what)?));
         }
         let literal = literal::literal(&constant, &value.ty)?;
-        let equal = Predicate::Test(value, Test::Compare(Comparison::Equal, literal));
+        let equal = Predicate::Test(Box::new(value), Test::Compare(Comparison::Equal, literal));
         Some(Predicate::Any(Box::new(equal)))
+    }
+
+    fn boxed_value(&self, expr: &Expr) -> Option<Box<ValuePath>> {
+        self.value(expr).map(Box::new)
     }
 
     /// An expression over one column whose values statistics bound.

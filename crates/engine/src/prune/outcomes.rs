@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn logic_has_three_values() {
-        assert_eq!(Outcomes::NULL.and(Outcomes::NO).yes, false);
+        assert!(!Outcomes::NULL.and(Outcomes::NO).yes);
         assert!(Outcomes::NULL.and(Outcomes::NO).no);
         assert!(Outcomes::NULL.or(Outcomes::YES).yes);
         assert!(!Outcomes::NULL.and(Outcomes::YES).yes);

@@ -36,7 +36,7 @@ pub enum Predicate {
     /// Every element of a row.
     All(Box<Predicate>),
     /// A test of every element of a value.
-    Test(ValuePath, Test),
+    Test(Box<ValuePath>, Test),
 }
 
 /// A test of the elements of one value.

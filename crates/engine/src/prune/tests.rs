@@ -1,5 +1,8 @@
 //! Statistics never leave out a row that matches: random rows, random chunks, random predicates.
 
+#![allow(clippy::cast_possible_truncation, reason = "small numbers of tests")]
+#![allow(clippy::single_range_in_vec_init, reason = "lists of ranges are what is compared")]
+
 use std::sync::Arc;
 
 use arrow::array::Array;

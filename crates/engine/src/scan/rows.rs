@@ -33,6 +33,11 @@ impl Alive {
         }
     }
 
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The `index`-th row.
     pub fn get(&self, index: usize) -> u64 {
         match self {

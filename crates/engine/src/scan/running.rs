@@ -95,6 +95,14 @@ pub fn batches(
     })
 }
 
+impl Drop for Partition {
+    /// Counts what units had read when nobody wanted more.
+    fn drop(&mut self) {
+        self.started.clear();
+        self.scan.traffic.record(&self.scan.dataset);
+    }
+}
+
 impl Partition {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {

@@ -116,12 +116,12 @@ impl UnitRun {
         }
         todo.sort_by_key(|(rank, _)| *rank);
         for (_, conjunct) in &todo {
-            if self.alive.len() == 0 {
+            if self.alive.is_empty() {
                 return Ok(false);
             }
             self.apply(planned, conjunct).await?;
         }
-        Ok(self.alive.len() > 0)
+        Ok(!self.alive.is_empty())
     }
 
     /// The statistics that late conditions ask for, those included that were not planned with.
