@@ -19,8 +19,8 @@ const CHAIN: usize = 8;
 const DOUBLED: usize = 10;
 /// Types inside types, in a whole query: sqlparser does not count their recursion either.
 const NESTED_TYPES: usize = 32;
-/// Keywords in a row: sqlparser does not count the recursion of some prefixes (INTERVAL).
-const KEYWORDS_IN_A_ROW: usize = 64;
+/// INTERVALs in a row: sqlparser does not count the recursion of that prefix.
+const INTERVALS_IN_A_ROW: usize = 32;
 
 /// One open bracket.
 struct Frame {
@@ -68,7 +68,7 @@ pub(crate) fn normalize(
     let mut frames =
         vec![Frame { open: 0, kind: Kind::Root, base: 0, links: 0, lasting: 0, doubled: false }];
     let mut nested_types = 0_usize;
-    let mut keywords_in_a_row = 0_usize;
+    let mut intervals_in_a_row = 0_usize;
 
     for (index, token) in tokens.iter().enumerate() {
         let next = tokens.get(index + 1).map(|t| &t.token);
@@ -79,12 +79,12 @@ pub(crate) fn normalize(
         if token.token == Token::LParen && previous.is_some_and(holds_type) {
             nested_types += 1;
         }
-        keywords_in_a_row = match &token.token {
-            Token::Word(word) if word.keyword != Keyword::NoKeyword => keywords_in_a_row + 1,
+        intervals_in_a_row = match &token.token {
+            Token::Word(word) if word.keyword == Keyword::INTERVAL => intervals_in_a_row + 1,
             _ => 0,
         };
-        if keywords_in_a_row > KEYWORDS_IN_A_ROW {
-            return Err(too_deep("keywords follow each other", KEYWORDS_IN_A_ROW, span));
+        if intervals_in_a_row > INTERVALS_IN_A_ROW {
+            return Err(too_deep("INTERVALs nest", INTERVALS_IN_A_ROW, span));
         }
         match &token.token {
             Token::VerticalBarRightAngleBracket => {
