@@ -127,7 +127,9 @@ impl DType {
             DType::Bytes => DataType::BinaryView,
             DType::Date => DataType::Date32,
             DType::Time => DataType::Time64(TimeUnit::Microsecond),
-            DType::Timestamp(unit, zone) => DataType::Timestamp(*unit, zone.as_deref().map(Into::into)),
+            DType::Timestamp(unit, zone) => {
+                DataType::Timestamp(*unit, zone.as_deref().map(Into::into))
+            }
             DType::Duration(unit) => DataType::Duration(*unit),
             DType::Decimal(precision, scale) => DataType::Decimal128(*precision, *scale),
         }
@@ -152,7 +154,9 @@ impl DType {
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView => DType::Bytes,
             DataType::Date32 => DType::Date,
             DataType::Time64(TimeUnit::Microsecond) => DType::Time,
-            DataType::Timestamp(unit, zone) => DType::Timestamp(*unit, zone.as_deref().map(str::to_string)),
+            DataType::Timestamp(unit, zone) => {
+                DType::Timestamp(*unit, zone.as_deref().map(str::to_string))
+            }
             DataType::Duration(unit) => DType::Duration(*unit),
             DataType::Decimal128(precision, scale) => DType::Decimal(*precision, *scale),
             _ => return None,
@@ -200,7 +204,9 @@ impl fmt::Display for DType {
             DType::Date => f.write_str("date"),
             DType::Time => f.write_str("time"),
             DType::Timestamp(unit, None) => write!(f, "timestamp({})", unit_name(*unit)),
-            DType::Timestamp(unit, Some(zone)) => write!(f, "timestamp({},{zone})", unit_name(*unit)),
+            DType::Timestamp(unit, Some(zone)) => {
+                write!(f, "timestamp({},{zone})", unit_name(*unit))
+            }
             DType::Duration(unit) => write!(f, "duration({})", unit_name(*unit)),
             DType::Decimal(precision, scale) => write!(f, "decimal({precision},{scale})"),
         }

@@ -10,7 +10,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A dtype name that does not exist.
-    #[error("unknown dtype '{name}': use bool, i8..i64, u8..u64, f16, f32, f64, text, bytes, json, date, time, timestamp(UNIT[,ZONE]), duration(UNIT) or decimal(P,S)")]
+    #[error(
+        "unknown dtype '{name}': use bool, i8..i64, u8..u64, f16, f32, f64, text, bytes, json, date, time, timestamp(UNIT[,ZONE]), duration(UNIT) or decimal(P,S)"
+    )]
     UnknownDType {
         /// The name as written.
         name: String,

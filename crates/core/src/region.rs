@@ -92,10 +92,9 @@ impl Region {
 
     /// True if the region is all of a sample of `shape`, in order.
     pub fn is_whole(&self, shape: &Shape) -> bool {
-        self.axes
-            .iter()
-            .zip(shape.iter())
-            .all(|(axis, &dim)| axis.start == 0 && axis.count == dim && (axis.step == 1 || dim <= 1))
+        self.axes.iter().zip(shape.iter()).all(|(axis, &dim)| {
+            axis.start == 0 && axis.count == dim && (axis.step == 1 || dim <= 1)
+        })
     }
 
     /// The runs of consecutive elements that make up the result, in the order of the result.
@@ -182,8 +181,7 @@ mod tests {
     #[test]
     fn whole_dimensions_join_into_one_run() {
         let shape = Shape::new(&[4, 5, 3]).unwrap();
-        let region =
-            subscript::resolve(&subscript::parse_list("1:3").unwrap(), &shape).unwrap();
+        let region = subscript::resolve(&subscript::parse_list("1:3").unwrap(), &shape).unwrap();
         assert_eq!(region.runs(&shape), [Run { start: 15, len: 30 }]);
         let crop = subscript::resolve(&subscript::parse_list("1:3, 2:4").unwrap(), &shape).unwrap();
         assert_eq!(crop.runs(&shape), [Run { start: 21, len: 6 }, Run { start: 36, len: 6 }]);

@@ -221,9 +221,9 @@ impl Column {
 
     /// Elements of one value if every dimension is fixed; 1 for a scalar.
     pub fn fixed_elements(&self) -> Option<usize> {
-        self.dims.iter().try_fold(1usize, |product, dim| {
-            product.checked_mul(usize::try_from((*dim)?).ok()?)
-        })
+        self.dims
+            .iter()
+            .try_fold(1usize, |product, dim| product.checked_mul(usize::try_from((*dim)?).ok()?))
     }
 
     /// Checks that the column can be stored.
@@ -235,7 +235,9 @@ impl Column {
             Err(Error::InvalidColumn { column: self.name.clone(), reason: reason.to_string() })
         };
         if self.name.is_empty() || self.name.chars().any(|c| c.is_control() || c == '"') {
-            return refuse("a name needs at least one character, no quotes and no control characters");
+            return refuse(
+                "a name needs at least one character, no quotes and no control characters",
+            );
         }
         if self.name.starts_with("__") {
             return refuse("names that begin with '__' are reserved for the engine");
@@ -244,7 +246,9 @@ impl Column {
             return refuse("a sample has at most 8 dimensions");
         }
         if self.dims.contains(&Some(0)) {
-            return refuse("a fixed dimension must be at least 1: use an open one for empty samples");
+            return refuse(
+                "a fixed dimension must be at least 1: use an open one for empty samples",
+            );
         }
         if self.fixed_elements().is_none() && self.dims.iter().all(Option::is_some) {
             return refuse("the fixed shape has more elements than a sample may have");
@@ -260,7 +264,9 @@ impl Column {
             return refuse("class codes are unsigned integers");
         }
         match self.htype {
-            HType::Image if self.dims.len() != 3 => refuse("an image has three dimensions [H, W, C]"),
+            HType::Image if self.dims.len() != 3 => {
+                refuse("an image has three dimensions [H, W, C]")
+            }
             HType::ClassLabel if !self.dtype.is_unsigned_integer() => {
                 refuse("a class_label is an unsigned integer")
             }

@@ -73,7 +73,9 @@ pub fn check(subscripts: &[Subscript], ndim: Option<usize>) -> Result<usize> {
     let rests = subscripts.iter().filter(|s| matches!(s, Subscript::Rest)).count();
     let given = subscripts.len() - rests;
     if rests > 1 {
-        return Err(Error::InvalidSubscript { reason: "a subscript can hold one '...' only".into() });
+        return Err(Error::InvalidSubscript {
+            reason: "a subscript can hold one '...' only".into(),
+        });
     }
     if subscripts.iter().any(|s| matches!(s, Subscript::Slice { step: Some(0), .. })) {
         return Err(Error::InvalidSubscript { reason: "the step of a slice cannot be 0".into() });

@@ -56,10 +56,8 @@ impl TensorArray {
     /// # Errors
     /// [`Error::WrongType`] if the array does not have that type.
     pub fn try_new(ty: TensorType, array: &ArrayRef) -> Result<TensorArray> {
-        let wrong = || Error::WrongType {
-            expected: ty.to_string(),
-            found: array.data_type().to_string(),
-        };
+        let wrong =
+            || Error::WrongType { expected: ty.to_string(), found: array.data_type().to_string() };
         let len = array.len();
         let nulls = array.nulls().cloned();
         let (elements, rows, shapes) = match &ty.layout {
@@ -116,7 +114,11 @@ impl TensorArray {
         for row in (0..self.len).filter(|&row| !self.is_null(row)) {
             if self.shape(row).checked_elements() != Some(self.range(row).len()) {
                 return Err(Error::WrongType {
-                    expected: format!("{} elements for shape {}", self.range(row).len(), self.shape(row)),
+                    expected: format!(
+                        "{} elements for shape {}",
+                        self.range(row).len(),
+                        self.shape(row)
+                    ),
                     found: format!("{} in row {row}", self.shape(row).elements()),
                 });
             }

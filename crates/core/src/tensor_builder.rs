@@ -39,7 +39,13 @@ pub struct TensorBuilder<T> {
 impl<T: Copy + Default> TensorBuilder<T> {
     /// A builder for rows of `ndim` dimensions.
     pub fn new(ndim: usize) -> TensorBuilder<T> {
-        TensorBuilder { elements: Vec::new(), offsets: vec![0], sizes: Vec::new(), valid: Vec::new(), ndim }
+        TensorBuilder {
+            elements: Vec::new(),
+            offsets: vec![0],
+            sizes: Vec::new(),
+            valid: Vec::new(),
+            ndim,
+        }
     }
 
     /// Where the elements of the next row go; end it with [`TensorBuilder::finish_row`].
@@ -115,7 +121,11 @@ impl<T: Copy + Default> TensorBuilder<T> {
         self.valid.is_empty()
     }
 
-    fn finish_with(self, ty: &TensorType, flat: impl FnOnce(Vec<T>) -> ArrayRef) -> Result<ArrayRef> {
+    fn finish_with(
+        self,
+        ty: &TensorType,
+        flat: impl FnOnce(Vec<T>) -> ArrayRef,
+    ) -> Result<ArrayRef> {
         let nulls = NullBuffer::from(self.valid);
         let rows = nulls.len();
         let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
@@ -138,7 +148,10 @@ impl<T: Copy + Default> TensorBuilder<T> {
             }
             Layout::Fixed => {
                 let DataType::FixedSizeList(_, size) = ty.data_type() else {
-                    return Err(Error::WrongType { expected: "a fixed shape".into(), found: ty.to_string() });
+                    return Err(Error::WrongType {
+                        expected: "a fixed shape".into(),
+                        found: ty.to_string(),
+                    });
                 };
                 Arc::new(
                     FixedSizeListArray::try_new_with_length(item, size, flat, nulls, rows)
@@ -150,21 +163,31 @@ impl<T: Copy + Default> TensorBuilder<T> {
                 let data = ListArray::try_new(item, offsets, flat, None).map_err(wrong)?;
                 let shape = shape_array(self.sizes, self.ndim, rows)?;
                 let DataType::Struct(fields) = ty.data_type() else {
-                    return Err(Error::WrongType { expected: "a ragged type".into(), found: ty.to_string() });
+                    return Err(Error::WrongType {
+                        expected: "a ragged type".into(),
+                        found: ty.to_string(),
+                    });
                 };
                 Arc::new(
-                    StructArray::try_new(fields, vec![Arc::new(data), shape], nulls).map_err(wrong)?,
+                    StructArray::try_new(fields, vec![Arc::new(data), shape], nulls)
+                        .map_err(wrong)?,
                 )
             }
             Layout::Sequence(inner) if inner.is_scalar() => {
                 let DataType::List(item) = ty.data_type() else {
-                    return Err(Error::WrongType { expected: "a list".into(), found: ty.to_string() });
+                    return Err(Error::WrongType {
+                        expected: "a list".into(),
+                        found: ty.to_string(),
+                    });
                 };
                 let offsets = OffsetBuffer::new(self.offsets.into());
                 Arc::new(ListArray::try_new(item, offsets, flat, nulls).map_err(wrong)?)
             }
             Layout::Sequence(_) | Layout::Encoded => {
-                return Err(Error::WrongType { expected: "a tensor".into(), found: ty.to_string() });
+                return Err(Error::WrongType {
+                    expected: "a tensor".into(),
+                    found: ty.to_string(),
+                });
             }
         })
     }

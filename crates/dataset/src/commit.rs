@@ -24,11 +24,9 @@ pub(crate) async fn create_entry(shared: &Shared, entry: &Entry) -> Result<Outco
     let bytes = Bytes::from(entry.to_bytes().map_err(too_large)?);
     let key = Entry::key(entry.number);
     match create_resolved(&*shared.store, &key, bytes, CREATE_ATTEMPTS).await {
-        Err(cause @ lakebed_store::Error::Unknown { .. }) => Err(Error::CommitUnknown {
-            number: entry.number,
-            id: entry.id.to_string(),
-            cause,
-        }),
+        Err(cause @ lakebed_store::Error::Unknown { .. }) => {
+            Err(Error::CommitUnknown { number: entry.number, id: entry.id.to_string(), cause })
+        }
         other => Ok(other?),
     }
 }
@@ -42,7 +40,11 @@ pub(crate) async fn write_hint(shared: &Shared, number: u64) {
 }
 
 /// A schema's place: inside the entry, or an object of its own.
-pub(crate) async fn place_schema(shared: &Shared, schema: &Schema, epoch: u32) -> Result<SchemaPlace> {
+pub(crate) async fn place_schema(
+    shared: &Shared,
+    schema: &Schema,
+    epoch: u32,
+) -> Result<SchemaPlace> {
     let bytes = entry::schema_to_bytes(schema)?;
     if bytes.len() <= MAX_INLINE_SCHEMA {
         return Ok(SchemaPlace::Inline(schema.clone()));
@@ -61,10 +63,11 @@ pub(crate) async fn place_schema(shared: &Shared, schema: &Schema, epoch: u32) -
 pub(crate) async fn create_named(shared: &Shared, key: &str, bytes: Vec<u8>) -> Result<()> {
     match create_resolved(&*shared.store, key, Bytes::from(bytes), CREATE_ATTEMPTS).await? {
         Outcome::Created => Ok(()),
-        Outcome::Taken(_) => {
-            Err(lakebed_store::Error::AlreadyExists { url: shared.url.clone(), key: key.to_string() }
-                .into())
+        Outcome::Taken(_) => Err(lakebed_store::Error::AlreadyExists {
+            url: shared.url.clone(),
+            key: key.to_string(),
         }
+        .into()),
     }
 }
 
@@ -88,7 +91,11 @@ pub(crate) struct Proposed {
 ///
 /// # Errors
 /// [`Error::Conflict`], [`Error::Fenced`], [`Error::CommitUnknown`], or an error of the store.
-pub(crate) async fn commit(base: &Dataset, message: &str, proposal: &dyn Proposal) -> Result<Dataset> {
+pub(crate) async fn commit(
+    base: &Dataset,
+    message: &str,
+    proposal: &dyn Proposal,
+) -> Result<Dataset> {
     if message.len() > MAX_MESSAGE {
         let reason = format!("the message has {} bytes, at most {MAX_MESSAGE}", message.len());
         return Err(Error::EntryTooLarge { reason });
@@ -113,11 +120,15 @@ pub(crate) async fn commit(base: &Dataset, message: &str, proposal: &dyn Proposa
         match create_entry(shared, &entry).await? {
             Outcome::Created => {
                 write_hint(shared, entry.number).await;
-                let schema = proposed.schema.map_or_else(|| head.schema.clone(), std::sync::Arc::new);
+                let schema =
+                    proposed.schema.map_or_else(|| head.schema.clone(), std::sync::Arc::new);
                 return Ok(Dataset::from_parts(shared.clone(), entry, schema));
             }
             Outcome::Taken(_) => {
-                tracing::debug!(number = entry.number, "another writer came first, going on top of it");
+                tracing::debug!(
+                    number = entry.number,
+                    "another writer came first, going on top of it"
+                );
                 head = head.refresh().await?;
             }
         }

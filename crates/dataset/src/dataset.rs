@@ -97,12 +97,13 @@ impl Dataset {
         }
         let id = DatasetId(shared.options.env.random_u128());
         let marker = Bytes::from(entry::marker_to_bytes(id));
-        let id = match create_resolved(&*shared.store, "lakebed.json", marker, CREATE_ATTEMPTS).await? {
-            Outcome::Created => id,
-            // A marker without a log: an earlier create stopped between the two. Finish it.
-            Outcome::Taken(found) => entry::marker_from_bytes(&found)
-                .map_err(|e| Error::in_object(url, "lakebed.json", e))?,
-        };
+        let id =
+            match create_resolved(&*shared.store, "lakebed.json", marker, CREATE_ATTEMPTS).await? {
+                Outcome::Created => id,
+                // A marker without a log: an earlier create stopped between the two. Finish it.
+                Outcome::Taken(found) => entry::marker_from_bytes(&found)
+                    .map_err(|e| Error::in_object(url, "lakebed.json", e))?,
+            };
         let next_column_id = u64::try_from(schema.columns.len()).unwrap_or(u64::MAX);
         let place = commit::place_schema(&shared, &schema, 0).await?;
         let first = Entry {

@@ -10,7 +10,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// Nothing there is a dataset.
-    #[error("'{url}' is no dataset: there is no log below it; make one with `lakebed ingest SOURCE {url}` or Dataset::create")]
+    #[error(
+        "'{url}' is no dataset: there is no log below it; make one with `lakebed ingest SOURCE {url}` or Dataset::create"
+    )]
     NotADataset {
         /// The location.
         url: String,
@@ -46,7 +48,9 @@ pub enum Error {
         reason: String,
     },
     /// Another writer changed what this commit relies on.
-    #[error("entry {number} of '{url}' was written meanwhile and does not go together with this commit: {reason}; open the dataset again and repeat")]
+    #[error(
+        "entry {number} of '{url}' was written meanwhile and does not go together with this commit: {reason}; open the dataset again and repeat"
+    )]
     Conflict {
         /// The location.
         url: String,
@@ -56,13 +60,17 @@ pub enum Error {
         reason: String,
     },
     /// A commit whose bytes were written before a collection of garbage that may have taken them.
-    #[error("this commit was prepared {prepared} collections of garbage ago, at most 1 is safe: write its rows again")]
+    #[error(
+        "this commit was prepared {prepared} collections of garbage ago, at most 1 is safe: write its rows again"
+    )]
     Fenced {
         /// How many collections have begun since.
         prepared: u32,
     },
     /// It is not known whether the commit is in the log.
-    #[error("it is not known whether entry {number} ({id}) was committed: {cause}; open the dataset again and look at its log before repeating")]
+    #[error(
+        "it is not known whether entry {number} ({id}) was committed: {cause}; open the dataset again and look at its log before repeating"
+    )]
     CommitUnknown {
         /// The number that was tried.
         number: u64,

@@ -23,7 +23,12 @@ use crate::error::Error;
 use crate::error::Result;
 
 /// `rows` times the fill value of a column, or null, as `part` of it.
-pub(crate) fn rows_of(column: &Column, part: &Part, rows: usize, limits: &Limits) -> Result<ArrayRef> {
+pub(crate) fn rows_of(
+    column: &Column,
+    part: &Part,
+    rows: usize,
+    limits: &Limits,
+) -> Result<ArrayRef> {
     let one = one_row(column)?;
     let nullable = Column { nullable: true, ..column.clone() };
     // Through a chunk in memory, so that every part means what it means for stored rows.
@@ -64,7 +69,9 @@ fn one_row(column: &Column) -> Result<ArrayRef> {
         })
     };
     if column.sequence || column.compression == lakebed_core::Compression::Encoded {
-        return Err(wrong("sequences and encoded images have no fill value: make the column nullable".into()));
+        return Err(wrong(
+            "sequences and encoded images have no fill value: make the column nullable".into(),
+        ));
     }
     if column.ndim() == 0 {
         return scalar(column, fill, &wrong);
@@ -73,7 +80,8 @@ fn one_row(column: &Column) -> Result<ArrayRef> {
     flatten(fill, 0, &mut shape, &mut numbers).map_err(&wrong)?;
     let mut builder = TensorBuilder::<f64>::new(shape.len());
     builder.push(&numbers, &shape)?;
-    let f64_type = TensorType { dtype: DType::F64, ..TensorType::tensor(DType::F64, column.dims.clone()) };
+    let f64_type =
+        TensorType { dtype: DType::F64, ..TensorType::tensor(DType::F64, column.dims.clone()) };
     let array = builder.finish::<arrow::datatypes::Float64Type>(&f64_type)?;
     let plain = TensorType::tensor(column.dtype.clone(), column.dims.clone());
     let options = arrow::compute::CastOptions { safe: false, ..Default::default() };

@@ -42,7 +42,10 @@ mod tests {
     #[test]
     fn versions_follow_the_last_at() {
         let parsed = Location::parse("s3://user@host/x@12");
-        assert_eq!((parsed.url.as_str(), parsed.version.as_deref()), ("s3://user@host/x", Some("12")));
+        assert_eq!(
+            (parsed.url.as_str(), parsed.version.as_deref()),
+            ("s3://user@host/x", Some("12"))
+        );
         assert_eq!(Location::parse("a@b/c").version, None);
         assert_eq!(Location::parse("plain").version, None);
     }

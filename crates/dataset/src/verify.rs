@@ -272,7 +272,8 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
             let range = address.offset..address.offset.saturating_add(address.length);
             let bytes = store.get_range(key, range).await?;
             let section = if address.checksum.matches(&bytes) {
-                ColumnSection::from_bytes(&bytes, column, header, &limits).map_err(|e| e.to_string())
+                ColumnSection::from_bytes(&bytes, column, header, &limits)
+                    .map_err(|e| e.to_string())
             } else {
                 Err("its section of the manifest is damaged".to_string())
             };

@@ -85,31 +85,83 @@ async fn every_scalar_dtype_comes_back_with_its_nulls() {
     let ints = || (0..n).map(|i| i * 37 % 1009 - 500);
     let arrays: Vec<(DType, ArrayRef)> = vec![
         (DType::Bool, Arc::new(BooleanArray::new(ints().map(|i| i > 0).collect(), nulls.clone()))),
-        (DType::U8, Arc::new(UInt8Array::new((0..n).map(|i| (i % 251) as u8).collect(), nulls.clone()))),
+        (
+            DType::U8,
+            Arc::new(UInt8Array::new((0..n).map(|i| (i % 251) as u8).collect(), nulls.clone())),
+        ),
         (DType::I32, Arc::new(Int32Array::new(ints().collect(), nulls.clone()))),
         (DType::I64, Arc::new(Int64Array::new(ints().map(i64::from).collect(), nulls.clone()))),
-        (DType::U64, Arc::new(UInt64Array::new((0..n).map(|i| u64::MAX - i as u64).collect(), nulls.clone()))),
-        (DType::F16, Arc::new(Float16Array::new(ints().map(|i| half::f16::from_f32(i as f32)).collect(), nulls.clone()))),
-        (DType::F64, Arc::new(Float64Array::new(ints().map(|i| f64::from(i) / 3.0).collect(), nulls.clone()))),
+        (
+            DType::U64,
+            Arc::new(UInt64Array::new(
+                (0..n).map(|i| u64::MAX - i as u64).collect(),
+                nulls.clone(),
+            )),
+        ),
+        (
+            DType::F16,
+            Arc::new(Float16Array::new(
+                ints().map(|i| half::f16::from_f32(i as f32)).collect(),
+                nulls.clone(),
+            )),
+        ),
+        (
+            DType::F64,
+            Arc::new(Float64Array::new(
+                ints().map(|i| f64::from(i) / 3.0).collect(),
+                nulls.clone(),
+            )),
+        ),
         (DType::Date, Arc::new(Date32Array::new(ints().collect(), nulls.clone()))),
-        (DType::Time, Arc::new(Time64MicrosecondArray::new((0..n).map(i64::from).collect(), nulls.clone()))),
+        (
+            DType::Time,
+            Arc::new(Time64MicrosecondArray::new((0..n).map(i64::from).collect(), nulls.clone())),
+        ),
         (
             DType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
-            Arc::new(TimestampMillisecondArray::new(ints().map(i64::from).collect(), nulls.clone()).with_timezone("UTC")),
+            Arc::new(
+                TimestampMillisecondArray::new(ints().map(i64::from).collect(), nulls.clone())
+                    .with_timezone("UTC"),
+            ),
         ),
-        (DType::Duration(TimeUnit::Nanosecond), Arc::new(DurationNanosecondArray::new(ints().map(i64::from).collect(), nulls.clone()))),
+        (
+            DType::Duration(TimeUnit::Nanosecond),
+            Arc::new(DurationNanosecondArray::new(ints().map(i64::from).collect(), nulls.clone())),
+        ),
         (
             DType::Decimal(20, 3),
-            Arc::new(Decimal128Array::new(ints().map(i128::from).collect(), nulls.clone()).with_precision_and_scale(20, 3).unwrap()),
+            Arc::new(
+                Decimal128Array::new(ints().map(i128::from).collect(), nulls.clone())
+                    .with_precision_and_scale(20, 3)
+                    .unwrap(),
+            ),
         ),
-        (DType::Text, Arc::new((0..n).map(|i| (i % 7 != 3).then(|| format!("text {} ß", i % 100))).collect::<StringViewArray>())),
-        (DType::Json, Arc::new((0..n).map(|i| (i % 7 != 3).then(|| format!("{{\"a\":{i}}}"))).collect::<StringViewArray>())),
+        (
+            DType::Text,
+            Arc::new(
+                (0..n)
+                    .map(|i| (i % 7 != 3).then(|| format!("text {} ß", i % 100)))
+                    .collect::<StringViewArray>(),
+            ),
+        ),
+        (
+            DType::Json,
+            Arc::new(
+                (0..n)
+                    .map(|i| (i % 7 != 3).then(|| format!("{{\"a\":{i}}}")))
+                    .collect::<StringViewArray>(),
+            ),
+        ),
     ];
     for compression in [Compression::None, Compression::Lz4, Compression::Zstd] {
         let columns = arrays
             .iter()
             .enumerate()
-            .map(|(i, (dtype, _))| Column::scalar(format!("c{i}"), dtype.clone()).nullable().with_compression(compression))
+            .map(|(i, (dtype, _))| {
+                Column::scalar(format!("c{i}"), dtype.clone())
+                    .nullable()
+                    .with_compression(compression)
+            })
             .collect();
         let dataset = store(
             &format!("scalars-{compression}"),
@@ -158,8 +210,12 @@ async fn ragged_tensors_keep_shapes_empties_and_nulls_apart() {
         let ty = TensorType::from_column(&column);
         let rows = boxes(1000);
         let array = ragged(&ty, &rows);
-        let dataset =
-            store(&format!("ragged-{compression}"), Schema::new(vec![column]).unwrap(), vec![array]).await;
+        let dataset = store(
+            &format!("ragged-{compression}"),
+            Schema::new(vec![column]).unwrap(),
+            vec![array],
+        )
+        .await;
         let got = read(&dataset, "b", Part::Whole, Rows::Range(3..997)).await;
         let got = TensorArray::try_new(ty, &got).unwrap();
         for (nth, row) in rows[3..997].iter().enumerate() {
@@ -178,7 +234,8 @@ async fn ragged_tensors_keep_shapes_empties_and_nulls_apart() {
             subscripts: lakebed_core::subscript::parse_list(text).unwrap(),
             missing,
         };
-        let got = read(&dataset, "b", slice(":, 2", Missing::Error), Rows::List(vec![2, 3, 700])).await;
+        let got =
+            read(&dataset, "b", slice(":, 2", Missing::Error), Rows::List(vec![2, 3, 700])).await;
         let got = TensorArray::try_new(TensorType::tensor(DType::F32, vec![None]), &got).unwrap();
         let elements = got.elements().as_primitive::<Float32Type>();
         assert_eq!(&elements.values()[got.range(1)], &[302.0, 306.0, 310.0]);
@@ -209,14 +266,25 @@ async fn sequences_hold_texts_and_tensors() {
     let list = arrow::array::ListArray::try_new(
         item,
         OffsetBuffer::from_lengths([2, 0, 1, 3]),
-        Arc::new(StringViewArray::from(vec!["a", "b", "hidden", "d", "", "a long text that is not inlined"])),
+        Arc::new(StringViewArray::from(vec![
+            "a",
+            "b",
+            "hidden",
+            "d",
+            "",
+            "a long text that is not inlined",
+        ])),
         Some(NullBuffer::from(vec![true, true, false, true])),
     )
     .unwrap();
     let inner = TensorType::tensor(DType::F32, vec![None, Some(2)]);
     let values = ragged(
         &inner,
-        &[Some((vec![1.0, 2.0], vec![1, 2])), Some((vec![], vec![0, 2])), Some((vec![3.0; 4], vec![2, 2]))],
+        &[
+            Some((vec![1.0, 2.0], vec![1, 2])),
+            Some((vec![], vec![0, 2])),
+            Some((vec![3.0; 4], vec![2, 2])),
+        ],
     );
     let tracks_list = arrow::array::ListArray::try_new(
         Arc::new(inner.to_field("item", true)),
@@ -226,7 +294,9 @@ async fn sequences_hold_texts_and_tensors() {
     )
     .unwrap();
     let schema = Schema::new(vec![words, tracks]).unwrap();
-    let dataset = store("sequences", schema, vec![Arc::new(list.clone()), Arc::new(tracks_list.clone())]).await;
+    let dataset =
+        store("sequences", schema, vec![Arc::new(list.clone()), Arc::new(tracks_list.clone())])
+            .await;
     let got = read(&dataset, "words", Part::Whole, Rows::Range(0..4)).await;
     let got = got.as_list::<i32>();
     assert!(got.is_null(2) && got.value_length(2) == 0);
@@ -256,20 +326,22 @@ async fn fixed_tensors_of_all_ranks_slice_like_numpy() {
         for compression in [Compression::None, Compression::Lz4] {
             let column = column.clone().with_compression(compression);
             let name = format!("fixed-{ndim}-{compression}");
-            let dataset = store(&name, Schema::new(vec![column]).unwrap(), vec![array.clone()]).await;
+            let dataset =
+                store(&name, Schema::new(vec![column]).unwrap(), vec![array.clone()]).await;
             let got = read(&dataset, "x", Part::Whole, Rows::Range(0..rows as u64)).await;
             assert_eq!(&got, &array);
             let part = Part::Slice {
-                subscripts: vec![Subscript::Slice { start: Some(-1), stop: None, step: Some(-1) }, Subscript::Rest],
+                subscripts: vec![
+                    Subscript::Slice { start: Some(-1), stop: None, step: Some(-1) },
+                    Subscript::Rest,
+                ],
                 missing: Missing::Error,
             };
             let got = read(&dataset, "x", part, Rows::List(vec![7, 299])).await;
             let values = got.as_fixed_size_list().values().as_primitive::<Int32Type>();
             let inner = elements / 2;
-            let first: Vec<i32> = (inner..elements)
-                .chain(0..inner)
-                .map(|e| (7 * elements + e) as i32)
-                .collect();
+            let first: Vec<i32> =
+                (inner..elements).chain(0..inner).map(|e| (7 * elements + e) as i32).collect();
             assert_eq!(&values.values()[..elements], first.as_slice(), "{ndim} {compression}");
         }
     }
@@ -278,7 +350,8 @@ async fn fixed_tensors_of_all_ranks_slice_like_numpy() {
 #[tokio::test]
 async fn a_slice_of_a_tiled_image_reads_one_tile() {
     let side = 4000usize;
-    let column = Column::tensor("x", DType::U8, &[None, None, Some(3)]).with_compression(Compression::None);
+    let column =
+        Column::tensor("x", DType::U8, &[None, None, Some(3)]).with_compression(Compression::None);
     let ty = TensorType::from_column(&column);
     let pixel = |y: usize, x: usize, c: usize| ((y * 7 + x * 3 + c) % 251) as u8;
     let mut builder = TensorBuilder::<u8>::new(3);
@@ -302,7 +375,8 @@ async fn a_slice_of_a_tiled_image_reads_one_tile() {
     let cost = dataset.metrics().since(before);
     assert_eq!(cost.requests(), 1);
     assert!(cost.bytes_read <= 1 << 20, "{cost:?}");
-    let got = TensorArray::try_new(TensorType::tensor(DType::U8, vec![None, None, Some(3)]), &got).unwrap();
+    let got = TensorArray::try_new(TensorType::tensor(DType::U8, vec![None, None, Some(3)]), &got)
+        .unwrap();
     let values = got.elements().as_primitive::<UInt8Type>();
     for y in 0..10 {
         for x in 0..10 {
@@ -325,7 +399,11 @@ async fn a_slice_of_a_tiled_image_reads_one_tile() {
 
 #[tokio::test]
 async fn wrong_samples_name_column_and_row() {
-    let schema = Schema::new(vec![Column::tensor("x", DType::U8, &[None, None, Some(3)]), Column::json("j")]).unwrap();
+    let schema = Schema::new(vec![
+        Column::tensor("x", DType::U8, &[None, None, Some(3)]),
+        Column::json("j"),
+    ])
+    .unwrap();
     let dataset = Dataset::create("mem://wrong", schema, small()).await.unwrap();
     let ty = TensorType::tensor(DType::U8, vec![None, None, None]);
     let mut builder = TensorBuilder::<u8>::new(3);
@@ -335,14 +413,18 @@ async fn wrong_samples_name_column_and_row() {
     let j: ArrayRef = Arc::new(StringViewArray::from(vec!["{}", "{"]));
     let fields = ArrowSchema::new(vec![ty.to_field("x", false), plain_field("j", &j)]);
     let mut writer = dataset.append().unwrap();
-    let error = writer.write(&RecordBatch::try_new(Arc::new(fields), vec![x, j]).unwrap()).await.unwrap_err();
+    let error = writer
+        .write(&RecordBatch::try_new(Arc::new(fields), vec![x, j]).unwrap())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("'x', row 1"), "{error}");
     assert!(writer.commit("no").await.is_err());
     assert_eq!(dataset.refresh().await.unwrap().version(), 0);
     let mut writer = dataset.append().unwrap();
     let u: ArrayRef = Arc::new(UInt32Array::from(vec![1]));
     let fields = ArrowSchema::new(vec![plain_field("xx", &u)]);
-    let error = writer.write(&RecordBatch::try_new(Arc::new(fields), vec![u]).unwrap()).await.unwrap_err();
+    let error =
+        writer.write(&RecordBatch::try_new(Arc::new(fields), vec![u]).unwrap()).await.unwrap_err();
     assert!(error.to_string().contains("did you mean 'x'"), "{error}");
 }
 

@@ -51,7 +51,9 @@ impl BufferWriter {
     pub fn finish(self) -> Vec<u8> {
         let mut offset = HEADER + ROW * self.buffers.len();
         let mut table = Vec::new();
-        table.extend_from_slice(&u32::try_from(self.buffers.len()).unwrap_or(u32::MAX).to_le_bytes());
+        table.extend_from_slice(
+            &u32::try_from(self.buffers.len()).unwrap_or(u32::MAX).to_le_bytes(),
+        );
         table.extend_from_slice(&[0; 4]);
         for (tag, bytes) in &self.buffers {
             table.extend_from_slice(&tag.to_le_bytes());

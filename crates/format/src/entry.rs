@@ -133,10 +133,14 @@ impl Entry {
     /// # Errors
     /// [`Error::Damaged`] if the entry would be larger than [`MAX_ENTRY`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let body = serde_json::to_vec(self).map_err(|e| Error::damaged("log entry", e.to_string()))?;
+        let body =
+            serde_json::to_vec(self).map_err(|e| Error::damaged("log entry", e.to_string()))?;
         let bytes = frame::wrap(Kind::Entry, &body);
         if bytes.len() > MAX_ENTRY {
-            let reason = format!("it would take {} bytes, and an entry has at most {MAX_ENTRY}", bytes.len());
+            let reason = format!(
+                "it would take {} bytes, and an entry has at most {MAX_ENTRY}",
+                bytes.len()
+            );
             return Err(Error::damaged("log entry", reason));
         }
         Ok(bytes)
@@ -201,14 +205,16 @@ pub fn hint_to_bytes(number: u64) -> Vec<u8> {
 /// [`Error::Damaged`] or [`Error::NewerFormat`].
 pub fn hint_from_bytes(bytes: &[u8]) -> Result<u64> {
     let body = frame::unwrap(Kind::Hint, bytes)?;
-    let number = body.try_into().map_err(|_| Error::damaged("hint", "its body is not eight bytes"))?;
+    let number =
+        body.try_into().map_err(|_| Error::damaged("hint", "its body is not eight bytes"))?;
     Ok(u64::from_le_bytes(number))
 }
 
 /// The marker's bytes: what makes a folder a dataset.
 pub fn marker_to_bytes(dataset: DatasetId) -> Vec<u8> {
     let checksum = Checksum::of(dataset.to_string().as_bytes());
-    format!("{{\"lakebed\":1,\"dataset\":\"{dataset}\",\"checksum\":\"{checksum}\"}}\n").into_bytes()
+    format!("{{\"lakebed\":1,\"dataset\":\"{dataset}\",\"checksum\":\"{checksum}\"}}\n")
+        .into_bytes()
 }
 
 /// Reads a marker.
@@ -217,7 +223,8 @@ pub fn marker_to_bytes(dataset: DatasetId) -> Vec<u8> {
 /// [`Error::Damaged`] if any byte differs from what was written.
 pub fn marker_from_bytes(bytes: &[u8]) -> Result<DatasetId> {
     let damaged = |reason: String| Error::damaged("marker lakebed.json", reason);
-    let json: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+    let json: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
     let id = json.get("dataset").and_then(|id| id.as_str()).unwrap_or_default();
     let id = DatasetId::try_from(id.to_string()).map_err(damaged)?;
     if marker_to_bytes(id) != bytes {

@@ -18,7 +18,9 @@ pub enum Error {
         reason: String,
     },
     /// Written by a newer version of this program.
-    #[error("{what} is of format version {found}, and this program reads up to {supported}: use a newer Lakebed")]
+    #[error(
+        "{what} is of format version {found}, and this program reads up to {supported}: use a newer Lakebed"
+    )]
     NewerFormat {
         /// Which part.
         what: String,
@@ -28,7 +30,9 @@ pub enum Error {
         supported: u16,
     },
     /// Uses a feature that this program does not know.
-    #[error("the dataset needs the feature '{feature}', which this program does not know: use a newer Lakebed")]
+    #[error(
+        "the dataset needs the feature '{feature}', which this program does not know: use a newer Lakebed"
+    )]
     UnknownFeature {
         /// The feature's name.
         feature: String,

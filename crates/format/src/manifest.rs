@@ -93,7 +93,8 @@ impl ColumnSection {
     /// The bytes of the section; `objects` lists the foreign objects in the header's order.
     pub fn to_bytes(&self, column: &Column, objects: &[ObjectId]) -> Vec<u8> {
         let mut table = BufferWriter::new();
-        let each = |of: &dyn Fn(&ChunkAddress) -> u64| self.chunks.iter().map(of).collect::<Vec<_>>();
+        let each =
+            |of: &dyn Fn(&ChunkAddress) -> u64| self.chunks.iter().map(of).collect::<Vec<_>>();
         table.words(tag::TOTALS, &[to_u64(self.chunks.len())]);
         let object = |chunk: &ChunkAddress| match chunk.object {
             None => 0,
@@ -188,7 +189,8 @@ impl ManifestHeader {
         let totals = table.words(tag::TOTALS, 4)?;
         let count = to_usize(what, totals[2])?;
         let ids = table.words(tag::COLUMN_IDS, count)?;
-        let (offsets, lengths) = (table.words(tag::OFFSETS, count)?, table.words(tag::LENGTHS, count)?);
+        let (offsets, lengths) =
+            (table.words(tag::OFFSETS, count)?, table.words(tag::LENGTHS, count)?);
         let checksums = table.words(tag::CHECKSUMS, count)?;
         let objects = table.bytes(tag::OBJECTS)?;
         if Some(objects.len()) != to_usize(what, totals[3])?.checked_mul(20) {

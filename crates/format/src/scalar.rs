@@ -53,7 +53,8 @@ impl Scalar {
 
     /// Reads the bytes of a scalar of a column of type `dtype`.
     pub(crate) fn from_bytes(dtype: &DType, bytes: &[u8]) -> Result<Scalar> {
-        let wrong = || Error::damaged("a statistic", format!("{} bytes for a {dtype}", bytes.len()));
+        let wrong =
+            || Error::damaged("a statistic", format!("{} bytes for a {dtype}", bytes.len()));
         let word = || match bytes.len() {
             8 => Ok(read_u64(bytes)),
             _ => Err(wrong()),
@@ -69,9 +70,9 @@ impl Scalar {
             DType::Decimal(..) => {
                 Scalar::Decimal(i128::from_le_bytes(bytes.try_into().map_err(|_| wrong())?))
             }
-            DType::Text | DType::Json | DType::Bytes => Scalar::Text(
-                String::from_utf8(bytes.to_vec()).map_err(|_| wrong())?,
-            ),
+            DType::Text | DType::Json | DType::Bytes => {
+                Scalar::Text(String::from_utf8(bytes.to_vec()).map_err(|_| wrong())?)
+            }
             _ => Scalar::Int(i64::from_le_bytes(word()?.to_le_bytes())),
         })
     }

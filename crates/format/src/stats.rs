@@ -243,9 +243,7 @@ pub(crate) fn read(
         for _ in 0..distinct[i] {
             set.push(values.next()?);
         }
-        let sizes = |of: fn(&(Vec<u64>, Vec<u64>)) -> &Vec<u64>| {
-            shapes.iter().map(|s| u32::try_from(of(s)[i]).unwrap_or(u32::MAX)).collect::<Vec<_>>()
-        };
+        let narrow = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
         list.push(Stats {
             rows: rows[i],
             nulls: nulls[i],
@@ -255,8 +253,8 @@ pub(crate) fn read(
             has_nan: flags[i] & HAS_NAN != 0,
             min,
             max,
-            shape_min: sizes(|s| &s.0),
-            shape_max: sizes(|s| &s.1),
+            shape_min: shapes.iter().map(|(min, _)| narrow(min[i])).collect(),
+            shape_max: shapes.iter().map(|(_, max)| narrow(max[i])).collect(),
             distinct: (flags[i] & HAS_DISTINCT != 0).then_some(set),
         });
     }
@@ -311,7 +309,13 @@ mod tests {
             distinct: Some(vec![Scalar::Int(-4), Scalar::Int(9)]),
             ..Stats::default()
         };
-        let empty = Stats { rows: 2, nulls: 2, shape_min: vec![0, 0], shape_max: vec![0, 0], ..Stats::default() };
+        let empty = Stats {
+            rows: 2,
+            nulls: 2,
+            shape_min: vec![0, 0],
+            shape_max: vec![0, 0],
+            ..Stats::default()
+        };
         let list = [a.clone(), empty.clone()];
         let mut table = BufferWriter::new();
         write(&mut table, &list, 2);

@@ -122,7 +122,8 @@ impl Node {
     /// # Errors
     /// Only if JSON cannot be written, which no node causes.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let body = serde_json::to_vec(self).map_err(|e| Error::damaged("tree node", e.to_string()))?;
+        let body =
+            serde_json::to_vec(self).map_err(|e| Error::damaged("tree node", e.to_string()))?;
         Ok(frame::wrap(Kind::Node, &body))
     }
 
@@ -138,10 +139,9 @@ impl Node {
     /// Rows and fragments below the node.
     pub fn totals(&self) -> (u64, u64) {
         match self {
-            Node::Fragments(list) => (
-                list.iter().map(|f| f.rows).sum(),
-                u64::try_from(list.len()).unwrap_or(u64::MAX),
-            ),
+            Node::Fragments(list) => {
+                (list.iter().map(|f| f.rows).sum(), u64::try_from(list.len()).unwrap_or(u64::MAX))
+            }
             Node::Nodes(list) => {
                 (list.iter().map(|n| n.rows).sum(), list.iter().map(|n| n.fragments).sum())
             }
@@ -220,7 +220,10 @@ impl Tree {
     pub fn validate(&self) -> Result<()> {
         let too_wide = self.levels.iter().any(|level| level.len() > FAN_OUT);
         if self.tail.len() > FAN_OUT || self.levels.len() > MAX_LEVELS || too_wide {
-            return Err(Error::damaged("fragment tree", "it has more pointers than a tree may have"));
+            return Err(Error::damaged(
+                "fragment tree",
+                "it has more pointers than a tree may have",
+            ));
         }
         Ok(())
     }

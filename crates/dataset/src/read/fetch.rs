@@ -192,7 +192,9 @@ impl Dataset {
         }
         found
             .into_iter()
-            .map(|directory| directory.ok_or_else(|| Error::Task("a directory was not read".into())))
+            .map(|directory| {
+                directory.ok_or_else(|| Error::Task("a directory was not read".into()))
+            })
             .collect()
     }
 

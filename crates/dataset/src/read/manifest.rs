@@ -88,7 +88,8 @@ impl Dataset {
             position = position.saturating_add(pointer.rows);
         }
         if position != self.entry.rows {
-            let reason = format!("its fragments hold {position} rows, and it says {}", self.entry.rows);
+            let reason =
+                format!("its fragments hold {position} rows, and it says {}", self.entry.rows);
             let key = lakebed_format::Entry::key(self.entry.number);
             return Err(self.damaged(&key, "log entry", reason));
         }
@@ -104,7 +105,11 @@ impl Dataset {
         }
         let node = Node::from_bytes(&bytes).map_err(|e| Error::in_object(self.url(), &key, e))?;
         if node.totals() != (pointer.rows, pointer.fragments) {
-            return Err(self.damaged(&key, "tree node", "its totals differ from its parent's".into()));
+            return Err(self.damaged(
+                &key,
+                "tree node",
+                "its totals differ from its parent's".into(),
+            ));
         }
         Ok(match node {
             Node::Fragments(list) => list.into_iter().map(Item::Fragment).collect(),
@@ -136,7 +141,8 @@ impl Dataset {
             let whole = pointer.length.saturating_sub(pointer.sections_offset) <= ONE_REQUEST;
             let begin = if whole { pointer.sections_offset } else { pointer.header_offset };
             let bytes = self.shared.store.get_range(&key, begin..pointer.length).await?;
-            let skip = usize::try_from(pointer.header_offset.saturating_sub(begin)).unwrap_or(usize::MAX);
+            let skip =
+                usize::try_from(pointer.header_offset.saturating_sub(begin)).unwrap_or(usize::MAX);
             let header = bytes.get(skip..).unwrap_or_default();
             if !pointer.checksum.matches(header) {
                 let reason = "it is not the manifest that its entry points to".to_string();
@@ -145,7 +151,8 @@ impl Dataset {
             let header = ManifestHeader::from_bytes(header)
                 .map_err(|e| Error::in_object(self.url(), &key, e))?;
             if header.rows != pointer.rows {
-                let reason = format!("it has {} rows, and its entry says {}", header.rows, pointer.rows);
+                let reason =
+                    format!("it has {} rows, and its entry says {}", header.rows, pointer.rows);
                 return Err(self.damaged(&key, "manifest", reason));
             }
             Ok(Arc::new(Manifest::new(header, whole.then(|| (begin, bytes.clone())))))
@@ -192,7 +199,8 @@ impl Dataset {
             row = row.saturating_add(stats.rows);
             first_rows.push(row);
         }
-        let bytes = parsed.chunks.iter().map(|c| c.payload_length.saturating_add(c.directory_length));
+        let bytes =
+            parsed.chunks.iter().map(|c| c.payload_length.saturating_add(c.directory_length));
         let chunks = ColumnChunks { first_rows, bytes: bytes.collect(), stats: parsed.stats };
         let section = Arc::new(Section { addresses: parsed.chunks, chunks: Arc::new(chunks) });
         manifest.keep(column, Arc::clone(&section));

@@ -41,7 +41,8 @@ impl Proposal for Append {
             rows += pack.rows;
             let epoch = entry.epoch;
             let new = entry.tree.push(fragment, || head.shared.new_object(epoch))?;
-            objects.extend(new.into_iter().map(|node| (node.pointer.object.key("meta"), node.bytes)));
+            objects
+                .extend(new.into_iter().map(|node| (node.pointer.object.key("meta"), node.bytes)));
         }
         entry.rows += rows;
         let fragments = u64::try_from(self.packs.len()).unwrap_or(u64::MAX);
@@ -62,11 +63,12 @@ impl Append {
         };
         for written in self.columns.iter() {
             match head.schema.by_id(written.id) {
-                Some(now) if now.dtype == written.dtype
-                    && now.dims == written.dims
-                    && now.sequence == written.sequence
-                    && now.compression == written.compression
-                    && now.classes.starts_with(&written.classes) => {}
+                Some(now)
+                    if now.dtype == written.dtype
+                        && now.dims == written.dims
+                        && now.sequence == written.sequence
+                        && now.compression == written.compression
+                        && now.classes.starts_with(&written.classes) => {}
                 _ => return conflict(format!("column '{}' was changed", written.name)),
             }
         }

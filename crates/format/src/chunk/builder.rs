@@ -34,7 +34,14 @@ pub struct ChunkBuilder {
 impl ChunkBuilder {
     /// A builder whose chunks aim for `target` bytes of samples; [`CHUNK_TARGET`] in general.
     pub fn new(column: Column, target: usize) -> ChunkBuilder {
-        ChunkBuilder { column, target: target.max(1), buffered: None, bytes: 0, rows: 0, next_row: 0 }
+        ChunkBuilder {
+            column,
+            target: target.max(1),
+            buffered: None,
+            bytes: 0,
+            rows: 0,
+            next_row: 0,
+        }
     }
 
     /// Bytes of samples that wait for their chunk.
@@ -75,7 +82,8 @@ impl ChunkBuilder {
                 }
             }
             if row > begin {
-                let items = Items::new(&self.column, &array.slice(begin, row - begin), self.next_row)?;
+                let items =
+                    Items::new(&self.column, &array.slice(begin, row - begin), self.next_row)?;
                 self.next_row += crate::buffers::to_u64(row - begin);
                 self.rows += row - begin;
                 match &mut self.buffered {
@@ -112,7 +120,7 @@ impl ChunkBuilder {
 /// Bytes that each row of an array takes in a payload, near enough to cut chunks.
 enum RowSizes {
     Same(usize),
-    Tensors(TensorArray, usize),
+    Tensors(Box<TensorArray>, usize),
     Views(Vec<usize>),
 }
 
@@ -125,7 +133,8 @@ impl RowSizes {
         };
         if ty.layout == Layout::Encoded {
             let data = array.as_struct_opt().and_then(|parts| parts.columns().first());
-            return data.map_or_else(average, |data| RowSizes::new_views(data).unwrap_or_else(average));
+            return data
+                .map_or_else(average, |data| RowSizes::new_views(data).unwrap_or_else(average));
         }
         if let Layout::Sequence(_) = ty.layout {
             return average();
@@ -133,7 +142,7 @@ impl RowSizes {
         match column.dtype.width() {
             None => RowSizes::new_views(array).unwrap_or_else(average),
             Some(width) => match TensorArray::try_new(ty, array) {
-                Ok(tensors) => RowSizes::Tensors(tensors, width),
+                Ok(tensors) => RowSizes::Tensors(Box::new(tensors), width),
                 Err(_) => average(),
             },
         }

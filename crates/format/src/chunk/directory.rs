@@ -338,10 +338,10 @@ fn read_sizes(table: &Buffers, tag: u32, items: usize, limits: &Limits) -> Resul
     let narrow = |size: u64| {
         u32::try_from(size).map_err(|_| Error::damaged(WHAT, format!("a dimension of size {size}")))
     };
-    if let Some(first) = sizes.first() {
-        if sizes.iter().all(|size| size == first) {
-            return Ok(Sizes::Uniform(narrow(*first)?));
-        }
+    if let Some(first) = sizes.first()
+        && sizes.iter().all(|size| size == first)
+    {
+        return Ok(Sizes::Uniform(narrow(*first)?));
     }
     sizes.into_iter().map(narrow).collect::<Result<_>>().map(Sizes::PerItem)
 }
@@ -393,7 +393,8 @@ fn read_pages(
 
 /// Elements an item, if all have the same number; else where each begins.
 fn element_places(dims: &[Sizes], items: usize, payload: u64) -> Result<(u64, Option<Vec<u64>>)> {
-    let too_many = || Error::damaged(WHAT, format!("its shapes hold more than {payload} bytes can"));
+    let too_many =
+        || Error::damaged(WHAT, format!("its shapes hold more than {payload} bytes can"));
     if dims.iter().all(|sizes| matches!(sizes, Sizes::Uniform(_))) {
         let stride = dims
             .iter()
@@ -442,7 +443,7 @@ impl Directory {
                 };
                 let mut met = (0..self.items).filter(meets);
                 let first = met.next().unwrap_or(0);
-                damaged.push(first..met.last().unwrap_or(first) + 1);
+                damaged.push(first..met.next_back().unwrap_or(first) + 1);
             }
         }
         damaged

@@ -48,7 +48,12 @@ pub(crate) fn encode(column: &Column, items: &Items) -> Result<EncodedChunk> {
             for item in 0..count {
                 sink.stored(&bytes[offsets[item]..offsets[item + 1]], item..item + 1);
             }
-            (PayloadLayout::Media, dims.clone(), stats_of(column, items, 0..count, 0..0), Vec::new())
+            (
+                PayloadLayout::Media,
+                dims.clone(),
+                stats_of(column, items, 0..count, 0..0),
+                Vec::new(),
+            )
         }
         Values::Variable { bytes, offsets, .. } => {
             let ranges = split_by_bytes(count, |item| offsets[item + 1] - offsets[item] + 4);
@@ -120,13 +125,16 @@ fn page_statistics(
     ranges: &[Range<usize>],
     starts: Option<&[usize]>,
 ) -> (Stats, Vec<Stats>) {
-    let elements = |range: &Range<usize>| starts.map_or(0..0, |starts| element_range(starts, range));
+    let elements =
+        |range: &Range<usize>| starts.map_or(0..0, |starts| element_range(starts, range));
     let all = 0..items.count();
     if items.counts.is_some() || ranges.len() <= 1 {
         return (stats_of(column, items, all.clone(), elements(&all)), Vec::new());
     }
-    let pages: Vec<Stats> =
-        ranges.iter().map(|range| stats_of(column, items, range.clone(), elements(range))).collect();
+    let pages: Vec<Stats> = ranges
+        .iter()
+        .map(|range| stats_of(column, items, range.clone(), elements(range)))
+        .collect();
     let merged = pages.iter().fold(Stats::default(), |sum, page| sum.merge(page));
     (merged, pages)
 }
@@ -248,7 +256,8 @@ impl Sink<'_> {
             let tile = grid.tile(number);
             let axes = tile.origin.iter().zip(tile.shape.iter());
             let region = Region::new(
-                axes.map(|(&start, &count)| AxisRange { start, count, step: 1, keep: true }).collect(),
+                axes.map(|(&start, &count)| AxisRange { start, count, step: 1, keep: true })
+                    .collect(),
             );
             raw.clear();
             region.copy(bytes, shape, width, &mut raw);

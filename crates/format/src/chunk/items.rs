@@ -64,7 +64,8 @@ impl Items {
             row: first_row + crate::buffers::to_u64(row),
             reason,
         };
-        let valid = array.nulls().filter(|n| n.null_count() > 0).map(|n| n.iter().collect::<Vec<_>>());
+        let valid =
+            array.nulls().filter(|n| n.null_count() > 0).map(|n| n.iter().collect::<Vec<_>>());
         if let Some(valid) = valid.as_ref().filter(|_| !column.nullable) {
             let row = valid.iter().position(|v| !v).unwrap_or(0);
             return Err(invalid(row, "the sample is null, and the column is not nullable".into()));
@@ -73,9 +74,9 @@ impl Items {
             let values = values(column, &ty, array, valid.as_deref(), &invalid)?;
             return Ok(Items { rows: array.len(), valid, counts: None, values });
         };
-        let list = array.as_list_opt::<i32>().ok_or_else(|| {
-            invalid(0, format!("expected {ty}, found {}", array.data_type()))
-        })?;
+        let list = array
+            .as_list_opt::<i32>()
+            .ok_or_else(|| invalid(0, format!("expected {ty}, found {}", array.data_type())))?;
         let mut counts = Vec::with_capacity(list.len());
         let mut inner_rows = Vec::new();
         for row in 0..list.len() {
@@ -149,7 +150,7 @@ fn elements(
 ) -> Result<Values> {
     let flat = FlatBytes::new(tensors.elements())?;
     let ndim = column.ndim();
-    let mut dims = vec![Vec::with_capacity(tensors.len()); ndim];
+    let mut dims = vec![Vec::new(); ndim];
     let fixed = column.fixed_elements();
     let mut bytes = Vec::new();
     if let Some(stride) = tensors.stride().filter(|_| valid.is_none()) {
@@ -204,7 +205,9 @@ fn check_shape(column: &Column, shape: &Shape) -> std::result::Result<(), String
     if !fits {
         return Err(format!("a sample of shape {shape} does not fit {wanted}"));
     }
-    if column.htype == lakebed_core::HType::Image && shape.elements() > 0 && ![1, 3, 4].contains(&shape[2])
+    if column.htype == lakebed_core::HType::Image
+        && shape.elements() > 0
+        && ![1, 3, 4].contains(&shape[2])
     {
         return Err(format!("an image has 1, 3 or 4 channels, and this one is {shape} [H, W, C]"));
     }
@@ -219,7 +222,8 @@ fn variable(ty: &TensorType, array: &ArrayRef, invalid: Invalid<'_>) -> Result<V
         if views.is_valid(row) {
             let value = views.value(row);
             if ty.dtype == DType::Json {
-                let parsed: std::result::Result<serde::de::IgnoredAny, _> = serde_json::from_slice(value);
+                let parsed: std::result::Result<serde::de::IgnoredAny, _> =
+                    serde_json::from_slice(value);
                 parsed.map_err(|e| invalid(row, format!("it is no JSON document: {e}")))?;
             }
             bytes.extend_from_slice(value);
@@ -266,7 +270,7 @@ fn media(array: &ArrayRef, valid: Option<&[bool]>, invalid: Invalid<'_>) -> Resu
     }
     let mut bytes = Vec::new();
     let mut offsets = vec![0];
-    let mut dims = vec![Vec::with_capacity(data.len()); 3];
+    let mut dims = vec![Vec::new(); 3];
     for row in 0..data.len() {
         let is_null = valid.is_some_and(|valid| !valid[row]);
         for (axis, list) in dims.iter_mut().enumerate() {

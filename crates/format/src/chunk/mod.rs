@@ -54,7 +54,9 @@ impl PayloadLayout {
             3 => PayloadLayout::Variable,
             4 => PayloadLayout::Media,
             5 => PayloadLayout::Tiles,
-            _ => return Err(Error::damaged("directory", format!("layout {number} does not exist"))),
+            _ => {
+                return Err(Error::damaged("directory", format!("layout {number} does not exist")));
+            }
         })
     }
 }

@@ -133,8 +133,16 @@ impl ChunkPlan {
             },
         };
         let regions = regions(&directory, column, &rows, &part)?;
-        let mut plan =
-            ChunkPlan { directory, column: column.clone(), ty, rows, items, part, regions, ranges: Vec::new() };
+        let mut plan = ChunkPlan {
+            directory,
+            column: column.clone(),
+            ty,
+            rows,
+            items,
+            part,
+            regions,
+            ranges: Vec::new(),
+        };
         plan.ranges = sorted(plan.needed()?);
         Ok(plan)
     }

@@ -162,7 +162,9 @@ fn gather_plain(plan: &ChunkPlan, width: usize, source: &Source<'_>) -> Result<B
             return Err(Error::damaged("a page", format!("{} bytes of elements", raw.len())));
         }
         match wanted {
-            RowSet::Range(range) => all.extend_from_slice(&raw[range.start * width..range.end * width]),
+            RowSet::Range(range) => {
+                all.extend_from_slice(&raw[range.start * width..range.end * width])
+            }
             RowSet::List(list) => {
                 for item in list {
                     all.extend_from_slice(&raw[item * width..(item + 1) * width]);

@@ -129,7 +129,6 @@ pub(crate) fn push_sizes(sizes: &mut Vec<i32>, shape: &[usize]) {
     sizes.extend(shape.iter().map(|size| i32::try_from(*size).unwrap_or(i32::MAX)));
 }
 
-
 fn width(plan: &ChunkPlan) -> u64 {
     to_u64(plan.column.dtype.width().unwrap_or(1))
 }
@@ -144,7 +143,10 @@ fn verify_blocks(plan: &ChunkPlan, source: &Source<'_>) -> Result<()> {
                 let rows = rows_of_block(plan, first + nth);
                 return Err(Error::damaged(
                     format!("column '{}', block {}", plan.column.name, first + nth),
-                    format!("its checksum does not match (rows {} to {} of the chunk)", rows.start, rows.end),
+                    format!(
+                        "its checksum does not match (rows {} to {} of the chunk)",
+                        rows.start, rows.end
+                    ),
                 ));
             }
         }
@@ -163,5 +165,5 @@ fn rows_of_block(plan: &ChunkPlan, block: usize) -> Range<usize> {
     };
     let mut met = (0..plan.directory.items).filter(|item| meets(*item));
     let first = met.next().unwrap_or(0);
-    first..met.last().unwrap_or(first)
+    first..met.next_back().unwrap_or(first)
 }

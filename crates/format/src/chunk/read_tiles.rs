@@ -92,7 +92,9 @@ fn met(plan: &ChunkPlan, region: &Region) -> Result<Vec<Tile>> {
 
 fn page(plan: &ChunkPlan, number: usize) -> Result<&super::directory::Page> {
     let pages = &plan.directory.pages;
-    pages.get(number).ok_or_else(|| Error::damaged("directory", format!("tile {number} is missing")))
+    pages
+        .get(number)
+        .ok_or_else(|| Error::damaged("directory", format!("tile {number} is missing")))
 }
 
 /// Copies the elements that the tile and the region share into their places in the result.

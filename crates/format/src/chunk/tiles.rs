@@ -70,11 +70,11 @@ impl Grid {
             rest /= self.counts[axis];
         }
         let (mut origin, mut shape) = (Shape::SCALAR, Shape::SCALAR);
-        for axis in 0..self.counts.ndim() {
-            let from = place[axis] * self.tile[axis];
+        for ((place, tile), size) in place.iter().zip(self.tile.iter()).zip(self.shape.iter()) {
+            let from = place * tile;
             // Same rank as a shape that exists.
             let _ = origin.push(from);
-            let _ = shape.push(self.tile[axis].min(self.shape[axis] - from));
+            let _ = shape.push((*tile).min(size - from));
         }
         Tile { number, origin, shape }
     }
@@ -84,7 +84,8 @@ impl Grid {
         if bounds.iter().any(|range| range.is_empty()) {
             return Vec::new();
         }
-        let first: Vec<usize> = bounds.iter().zip(self.tile.iter()).map(|(b, t)| b.start / t).collect();
+        let first: Vec<usize> =
+            bounds.iter().zip(self.tile.iter()).map(|(b, t)| b.start / t).collect();
         let last: Vec<usize> =
             bounds.iter().zip(self.tile.iter()).map(|(b, t)| (b.end - 1) / t).collect();
         let strides = self.counts.strides();
@@ -126,7 +127,7 @@ mod tests {
     fn tiles_cover_the_sample_once() {
         let shape = Shape::new(&[5, 7]).unwrap();
         let grid = Grid::new(shape, &[2, 3]).unwrap();
-        let mut seen = vec![0; 35];
+        let mut seen = [0; 35];
         for number in 0..grid.len() {
             let tile = grid.tile(number);
             for y in 0..tile.shape[0] {
