@@ -93,8 +93,9 @@ fn ingestion(runtime: &Runtime, name: &str, folder: &Path, scratch: &Path) {
                 let options = convert::ImportOptions::default();
                 let source = convert::detect(folder).await.unwrap();
                 let url = target.to_str().unwrap();
-                let dataset =
-                    Dataset::create(url, source.schema().clone(), Options::default()).await.unwrap();
+                let dataset = Dataset::create(url, source.schema().clone(), Options::default())
+                    .await
+                    .unwrap();
                 convert::ingest(source, &dataset, &options, &|_| {}).await.unwrap();
             });
         });
@@ -115,7 +116,11 @@ fn ingestion(runtime: &Runtime, name: &str, folder: &Path, scratch: &Path) {
 fn pictures(folder: &Path) -> Vec<Vec<u8>> {
     if folder.exists() {
         let files = files_below(folder);
-        return files.iter().filter(|f| f.extension().is_some_and(|e| e == "jpg")).map(|f| std::fs::read(f).unwrap()).collect();
+        return files
+            .iter()
+            .filter(|f| f.extension().is_some_and(|e| e == "jpg"))
+            .map(|f| std::fs::read(f).unwrap())
+            .collect();
     }
     (0..500usize)
         .map(|n| {
@@ -182,20 +187,22 @@ fn queries(runtime: &Runtime, images: &[Vec<u8>], scratch: &Path) {
     for (work, sql) in works {
         let ours = median(REPEATS, |_| {
             timed(|| {
-                let batches =
-                    runtime.block_on(async { session.sql(sql).await.unwrap().collect().await.unwrap() });
+                let batches = runtime
+                    .block_on(async { session.sql(sql).await.unwrap().collect().await.unwrap() });
                 assert!(batches.iter().map(RecordBatch::num_rows).sum::<usize>() > 0);
             })
         });
         let theirs = median(REPEATS, |_| {
             timed(|| {
-                let batches =
-                    runtime.block_on(async { peer.sql(sql).await.unwrap().collect().await.unwrap() });
+                let batches = runtime
+                    .block_on(async { peer.sql(sql).await.unwrap().collect().await.unwrap() });
                 assert!(batches.iter().map(RecordBatch::num_rows).sum::<usize>() > 0);
             })
         });
         let (count, peer_count) = runtime.block_on(async {
-            let rows = |batches: Vec<RecordBatch>| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+            let rows = |batches: Vec<RecordBatch>| {
+                batches.iter().map(RecordBatch::num_rows).sum::<usize>()
+            };
             (
                 rows(session.sql(sql).await.unwrap().collect().await.unwrap()),
                 rows(peer.sql(sql).await.unwrap().collect().await.unwrap()),
@@ -227,8 +234,11 @@ async fn lakebed_rows<'a>(
     for row in 0..ROWS {
         data.append_value(image(row));
     }
-    let fields: Vec<Field> =
-        schema.columns.iter().map(|c| TensorType::from_column(c).to_field(&c.name, false)).collect();
+    let fields: Vec<Field> = schema
+        .columns
+        .iter()
+        .map(|c| TensorType::from_column(c).to_field(&c.name, false))
+        .collect();
     let DataType::Struct(parts) = fields[2].data_type().clone() else { unreachable!() };
     let sizes = [32, 32, 3].repeat(ROWS);
     let shapes = shape_array(sizes, 3, ROWS).unwrap();

@@ -35,13 +35,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let session = Session::new()?;
     session.set_current(dataset.clone());
     session.register("street", dataset.clone());
-    let text = "SELECT caption, SHAPE(boxes)[0] AS n, boxes[:, 2:] AS sizes WHERE ANY(boxes[:, 2] > 15)";
+    let text =
+        "SELECT caption, SHAPE(boxes)[0] AS n, boxes[:, 2:] AS sizes WHERE ANY(boxes[:, 2] > 15)";
     print(text, &session.tql(text).await?.collect().await?)?;
     let text = "SELECT count(*) AS rows, max(caption) AS last FROM street";
     print(text, &session.sql(text).await?.collect().await?)?;
 
     let older = dataset.at(1).await?;
-    show(&format!("version {} has {} rows, version {} has {}", older.version(), older.num_rows(), dataset.version(), dataset.num_rows()));
+    show(&format!(
+        "version {} has {} rows, version {} has {}",
+        older.version(),
+        older.num_rows(),
+        dataset.version(),
+        dataset.num_rows()
+    ));
     Ok(())
 }
 

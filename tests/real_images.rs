@@ -2,6 +2,18 @@
 //!
 //! Skips with a message where `../shared/data` is not there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking, and knows its own numbers"
+)]
+
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -80,11 +92,7 @@ async fn bccd_answers_in_tql_and_sql() {
     }
     let counts = [
         ("SUM(labels == 'WBC') >= 2", "tensor_sum(tensor_eq(labels, 'WBC')) >= 2", 14),
-        (
-            "SHAPE(boxes)[0] > 20",
-            "tensor_slice(tensor_shape(boxes), '0') > 20",
-            14,
-        ),
+        ("SHAPE(boxes)[0] > 20", "tensor_slice(tensor_shape(boxes), '0') > 20", 14),
         (
             "ANY((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) > 60000)",
             "tensor_any(tensor_gt(tensor_mul(tensor_sub(tensor_slice(boxes, ':, 2'), tensor_slice(boxes, ':, 0')), \
@@ -126,7 +134,8 @@ async fn bccd_crops_are_the_decoders_pixels() {
         let file = std::fs::read(folder.join("JPEGImages").join(names.value(row))).unwrap();
         let (shape, pixels) = media::decode(&file, &limits).unwrap();
         let region: Region =
-            subscript::resolve(&subscript::parse_list("100:300, 100:300, 0:2").unwrap(), &shape).unwrap();
+            subscript::resolve(&subscript::parse_list("100:300, 100:300, 0:2").unwrap(), &shape)
+                .unwrap();
         let mut expected = Vec::new();
         region.copy(&pixels, &shape, 1, &mut expected);
         let values = crops.elements().as_primitive::<UInt8Type>();
@@ -164,7 +173,8 @@ async fn cifar_counts_and_means_per_class() {
         let name = &classes[row];
         let (mut sum, mut count) = (0.0, 0.0);
         for file in std::fs::read_dir(folder.join("test").join(name)).unwrap() {
-            let (shape, pixels) = media::decode(&std::fs::read(file.unwrap().path()).unwrap(), &limits).unwrap();
+            let (shape, pixels) =
+                media::decode(&std::fs::read(file.unwrap().path()).unwrap(), &limits).unwrap();
             let mut crop = Vec::new();
             subscript::resolve(&subscript::parse_list("8:24, 8:24, :").unwrap(), &shape)
                 .unwrap()
@@ -179,6 +189,8 @@ async fn cifar_counts_and_means_per_class() {
 
 fn number_at(batch: &RecordBatch, name: &str, row: usize) -> i64 {
     let array = batch.column_by_name(name).unwrap();
-    let array = datafusion::arrow::compute::cast(array, &datafusion::arrow::datatypes::DataType::Int64).unwrap();
+    let array =
+        datafusion::arrow::compute::cast(array, &datafusion::arrow::datatypes::DataType::Int64)
+            .unwrap();
     array.as_primitive::<Int64Type>().value(row)
 }

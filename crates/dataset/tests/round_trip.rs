@@ -1,5 +1,17 @@
 //! What is written is what is read: every dtype, layout and part, against plain vectors.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking, and knows its own numbers"
+)]
+
 use std::sync::Arc;
 
 use arrow::array::Array;
