@@ -1,0 +1,23 @@
+//! What queries mean: TQL's rules, each with an answer written by hand, and SQL beside it.
+//!
+//! `data` makes one small dataset with everything that differs from SQL: ragged boxes, empty
+//! samples, nulls, NaN, class labels, JSON and encoded pictures, in two commits.
+
+#[path = "query/answers.rs"]
+mod answers;
+#[path = "query/data.rs"]
+mod data;
+#[path = "query/errors.rs"]
+mod errors;
+#[path = "query/grouping.rs"]
+mod grouping;
+#[path = "query/order.rs"]
+mod order;
+#[path = "query/plans.rs"]
+mod plans;
+#[path = "query/relations.rs"]
+mod relations;
+#[path = "query/shown.rs"]
+mod shown;
+#[path = "query/sql.rs"]
+mod sql;
