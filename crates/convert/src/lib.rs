@@ -13,6 +13,7 @@
 //! `pipeline.rs` (how rows become batches).
 
 pub mod class_folders;
+pub mod demo;
 pub mod detect;
 pub mod error;
 pub mod ingest;

@@ -17,6 +17,8 @@ pub enum OnError {
 pub struct ImportOptions {
     /// What happens to a row that cannot be imported.
     pub on_error: OnError,
+    /// What the commit says; by default `ingest` and the format's name.
+    pub message: Option<String>,
     /// Files read and checked at one time; by default as many as there are cores.
     pub parallel: usize,
     /// A batch is closed before it holds more bytes than this, unless one row does.
@@ -33,6 +35,7 @@ impl Default for ImportOptions {
     fn default() -> ImportOptions {
         ImportOptions {
             on_error: OnError::default(),
+            message: None,
             parallel: std::thread::available_parallelism().map_or(1, usize::from),
             batch_bytes: 16 << 20,
             batch_rows: 4096,
