@@ -49,6 +49,11 @@ pub(crate) async fn place_schema(
     if bytes.len() <= MAX_INLINE_SCHEMA {
         return Ok(SchemaPlace::Inline(schema.clone()));
     }
+    put_schema(shared, bytes, epoch).await
+}
+
+/// Writes a schema as an object of its own.
+async fn put_schema(shared: &Shared, bytes: Vec<u8>, epoch: u32) -> Result<SchemaPlace> {
     let object = shared.new_object(epoch);
     let place = SchemaPlace::Object {
         object,
@@ -113,6 +118,11 @@ pub(crate) async fn commit(
         entry.refs.branches.insert(MAIN_BRANCH.to_string(), entry.number);
         if let Some(schema) = &proposed.schema {
             entry.schema = place_schema(shared, schema, entry.epoch).await?;
+        }
+        // A wide tree and a large schema do not fit together: the schema moves out, once for all.
+        if let (SchemaPlace::Inline(schema), Err(_)) = (&entry.schema, entry.to_bytes()) {
+            let bytes = entry::schema_to_bytes(schema)?;
+            entry.schema = put_schema(shared, bytes, entry.epoch).await?;
         }
         for (key, bytes) in proposed.objects {
             create_named(shared, &key, bytes).await?;

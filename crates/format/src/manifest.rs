@@ -16,6 +16,7 @@ use crate::buffers::Buffers;
 use crate::buffers::to_u64;
 use crate::buffers::to_usize;
 use crate::checksum::Checksum;
+use crate::chunk::stats_ndim;
 use crate::error::Error;
 use crate::error::Result;
 use crate::frame;
@@ -106,7 +107,7 @@ impl ColumnSection {
         table.integers(tag::DIRECTORY_OFFSETS, &each(&|c| c.directory_offset));
         table.integers(tag::DIRECTORY_LENGTHS, &each(&|c| c.directory_length));
         table.words(tag::DIRECTORY_CHECKSUMS, &each(&|c| c.directory_checksum.0));
-        stats::write(&mut table, &self.stats, column.ndim());
+        stats::write(&mut table, &self.stats, stats_ndim(column));
         table.finish()
     }
 
@@ -123,7 +124,7 @@ impl ColumnSection {
         let what = "manifest section";
         let table = Buffers::parse(what, bytes)?;
         let count = to_usize(what, table.words(tag::TOTALS, 1)?[0])?;
-        let stats = stats::read(&table, count, &column.dtype, column.ndim(), limits)?;
+        let stats = stats::read(&table, count, &column.dtype, stats_ndim(column), limits)?;
         let numbers = |tag: u32| table.integers(tag, count, limits);
         let objects = numbers(tag::CHUNK_OBJECTS)?;
         let (payload_offsets, payload_lengths) =

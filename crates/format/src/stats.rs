@@ -155,7 +155,8 @@ mod tag {
     pub const VALUES: u32 = 70;
     pub const DISTINCT_COUNTS: u32 = 71;
     pub const SHAPE_MIN: u32 = 80;
-    pub const SHAPE_MAX: u32 = 88;
+    // Eight dimensions and that of a sequence.
+    pub const SHAPE_MAX: u32 = 96;
 }
 
 const EXACT: u64 = 1;

@@ -143,7 +143,10 @@ impl Node {
                 (list.iter().map(|f| f.rows).sum(), u64::try_from(list.len()).unwrap_or(u64::MAX))
             }
             Node::Nodes(list) => {
-                (list.iter().map(|n| n.rows).sum(), list.iter().map(|n| n.fragments).sum())
+                let add = |of: fn(&NodePointer) -> u64| {
+                    list.iter().fold(0u64, |sum, node| sum.saturating_add(of(node)))
+                };
+                (add(|n| n.rows), add(|n| n.fragments))
             }
         }
     }

@@ -215,7 +215,8 @@ impl Dataset {
         for (nth, chunk) in planned.iter().enumerate() {
             let (ranges, owners) = objects.entry(chunk.object).or_default();
             for range in chunk.plan.ranges() {
-                ranges.push(chunk.payload_offset + range.start..chunk.payload_offset + range.end);
+                let at = |offset: u64| chunk.payload_offset.saturating_add(offset);
+                ranges.push(at(range.start)..at(range.end));
                 owners.push(nth);
             }
         }

@@ -354,8 +354,13 @@ fn read_pages(
     payload: u64,
     limits: &Limits,
 ) -> Result<Vec<Page>> {
-    if count == 0 {
+    if count == 0 && layout == PayloadLayout::Raw {
         return Ok(Vec::new());
+    }
+    if count == 0 {
+        let empty = items == 0 && payload == 0;
+        let reason = format!("{items} items without a page");
+        return if empty { Ok(Vec::new()) } else { Err(Error::damaged(WHAT, reason)) };
     }
     let ends = table.integers(tag::PAGE_ENDS, count, limits)?;
     let raw = table.integers(tag::PAGE_RAW, count, limits)?;
@@ -400,7 +405,9 @@ fn element_places(dims: &[Sizes], items: usize, payload: u64) -> Result<(u64, Op
             .iter()
             .try_fold(1u64, |product, sizes| product.checked_mul(to_u64(sizes.of(0))))
             .ok_or_else(too_many)?;
-        stride.checked_mul(to_u64(items + 1)).ok_or_else(too_many)?;
+        // Every range of `element_range`, in bytes of the widest element, must fit too.
+        let end = items.checked_add(1).and_then(|ends| stride.checked_mul(to_u64(ends)));
+        end.and_then(|end| end.checked_mul(16)).ok_or_else(too_many)?;
         return Ok((stride, None));
     }
     let mut starts = Vec::with_capacity(items + 1);
@@ -413,6 +420,7 @@ fn element_places(dims: &[Sizes], items: usize, payload: u64) -> Result<(u64, Op
         at = elements.and_then(|n| at.checked_add(n)).ok_or_else(too_many)?;
         starts.push(at);
     }
+    at.checked_mul(16).ok_or_else(too_many)?;
     Ok((0, Some(starts)))
 }
 

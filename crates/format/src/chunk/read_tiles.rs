@@ -5,6 +5,7 @@ use std::ops::Range;
 use arrow::array::ArrayRef;
 use arrow::buffer::Buffer;
 use arrow::buffer::NullBuffer;
+use lakebed_core::Limits;
 use lakebed_core::Region;
 use lakebed_core::TensorType;
 use lakebed_core::region::AxisRange;
@@ -19,6 +20,7 @@ use super::read_pages::page_bytes;
 use super::read_raw::push_sizes;
 use super::tiles::Grid;
 use super::tiles::Tile;
+use crate::buffers::to_u64;
 use crate::error::Error;
 use crate::error::Result;
 
@@ -49,8 +51,13 @@ pub(crate) fn array(
         let bytes = Buffer::from_vec(std::mem::take(&mut out.bytes));
         return tensor_array(ty, bytes, out, nulls);
     };
-    let elements = region.elements();
-    let mut bytes = vec![0u8; elements.checked_mul(width).ok_or_else(|| full(plan))?];
+    // Checked before multiplying: a hostile directory may claim any shape.
+    let sizes = region.axes().iter().map(|axis| axis.count);
+    let elements = sizes.fold(1usize, usize::saturating_mul);
+    let size = elements.checked_mul(width).ok_or_else(|| full(plan))?;
+    let limit = source.limits.max_sample_bytes;
+    Limits::check("a part of a tiled sample", to_u64(size), limit, "max_sample_bytes")?;
+    let mut bytes = vec![0u8; size];
     for tile in met(plan, &region)? {
         let raw = page_bytes(page(plan, tile.number)?, &plan.column.name, source)?;
         if raw.len() != tile.shape.elements() * width {
