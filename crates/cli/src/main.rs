@@ -1,1 +1,92 @@
-fn main() {}
+//! The command `lakebed`: a demo, ingestion, queries, and looking after datasets.
+//!
+//! This crate parses arguments and shows results. It holds no logic that somebody who uses the
+//! library would want: that belongs to the crates behind the facade.
+//!
+//! Read first: `commands/mod.rs` (the commands, one a file), `rows.rs` (results as a table, JSON or
+//! CSV), `error.rs` (what a person sees when something is wrong).
+
+mod commands;
+mod error;
+mod rows;
+mod table;
+mod target;
+mod units;
+
+use std::io::BufWriter;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::Command;
+use crate::error::Error;
+use crate::error::Result;
+
+const EXAMPLES: &str = r#"Examples:
+  lakebed demo                                  a tour on drawn pictures; needs no data
+  lakebed ingest photos/ photos.lakebed         a folder of class folders, or Pascal VOC
+  lakebed query photos.lakebed "SELECT images, labels WHERE labels == 'cat' LIMIT 5"
+  lakebed query photos.lakebed "SELECT labels, COUNT(*) AS n GROUP BY labels"
+  lakebed query --sql "SELECT count(*) FROM \"photos.lakebed@1\""
+  lakebed query --format json "SELECT SHAPE(images) AS s FROM \"photos.lakebed\""
+  lakebed explain --analyze photos.lakebed "SELECT images[0:8, 0:8] AS corner LIMIT 10"
+  lakebed info photos.lakebed@1
+
+A dataset is a path, file:///path or s3://bucket/prefix; @3 behind it is its version 3.
+Exit code: 0 all went well, 1 an error or damage, 2 wrong use."#;
+
+/// Versioned datasets of tensors, queried in TQL and SQL.
+#[derive(Debug, Parser)]
+#[command(name = "lakebed", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Tell on stderr what is being done; RUST_LOG chooses more finely.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // There is nobody to tell if this fails.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    trace(arguments.verbose);
+    match run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough: `lakebed ... | head`.
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{}", error.report());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let result = runtime.block_on(command.run(&mut out));
+    // What was found before an error is shown before the error.
+    let flushed = out.flush().map_err(Error::Output);
+    // Reads whose rows nobody wants any more must not keep the program alive.
+    runtime.shutdown_background();
+    result.and(flushed)
+}
+
+fn trace(verbose: bool) {
+    let chosen = std::env::var("RUST_LOG").ok().filter(|chosen| !chosen.is_empty());
+    let filter = match (chosen, verbose) {
+        (Some(chosen), _) => EnvFilter::new(chosen),
+        (None, true) => EnvFilter::new("lakebed=debug"),
+        (None, false) => return,
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

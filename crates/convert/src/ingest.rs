@@ -72,8 +72,7 @@ pub async fn ingest(
 ) -> Result<Report> {
     let begun = Instant::now();
     let adapter = Adapter::new(source.schema(), dataset.schema())?;
-    let message =
-        options.message.clone().unwrap_or_else(|| format!("ingest {}", source.format()));
+    let message = options.message.clone().unwrap_or_else(|| format!("ingest {}", source.format()));
     let mut at = Progress { rows: 0, total: source.rows(), bytes: 0 };
     let mut report = Report {
         dataset: dataset.clone(),

@@ -1,0 +1,130 @@
+//! `lakebed ingest`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::ValueEnum;
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+use lakebed::convert;
+use lakebed::convert::ImportOptions;
+use lakebed::convert::Problem;
+
+use crate::error::Error;
+use crate::error::Result;
+use crate::target;
+use crate::units;
+
+/// Warnings and skipped files that are told one by one.
+const TOLD: usize = 20;
+
+const EXAMPLES: &str = "SOURCE is a folder in one of these formats:
+  class folders    cat/1.jpg, dog/2.png, or train/cat/1.jpg, test/dog/2.jpg
+  Pascal VOC       Annotations/1.xml beside JPEGImages/1.jpg
+
+JPEG and PNG files are kept byte for byte. Nothing is committed unless all of it is.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Ingest {
+    /// The folder to import
+    source: PathBuf,
+    /// Where the dataset is or will be: a path or URL
+    dataset: String,
+    /// What to do about a file that cannot be imported
+    #[arg(long, value_enum, default_value_t)]
+    on_error: OnError,
+    /// Add to the rows that the dataset has already
+    #[arg(long)]
+    append: bool,
+    /// What the commit says
+    #[arg(long, short)]
+    message: Option<String>,
+    /// Files to read at one time; by default as many as there are cores
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum OnError {
+    /// Stop, and commit nothing
+    #[default]
+    Fail,
+    /// Leave its row out, and list it at the end
+    Skip,
+}
+
+impl Ingest {
+    pub async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let mut options = ImportOptions { message: self.message, ..ImportOptions::default() };
+        options.on_error = match self.on_error {
+            OnError::Fail => convert::OnError::Fail,
+            OnError::Skip => convert::OnError::Skip,
+        };
+        if let Some(jobs) = self.jobs {
+            options.parallel = jobs.max(1);
+        }
+        let source = convert::detect_with(&self.source, &options).await?;
+        let format = source.format();
+        let dataset = target::open_or_create(&self.dataset, source.schema(), self.append).await?;
+        let progress = bar(source.rows());
+        let report = convert::ingest(source, &dataset, &options, &|at| {
+            progress.set_position(at.rows);
+            progress.set_message(units::bytes(at.bytes));
+        })
+        .await;
+        progress.finish_and_clear();
+        let report = match report {
+            Err(convert::Error::DoesNotFit { column, reason }) if dataset.num_rows() == 0 => {
+                return Err(Error::Refused {
+                    message: format!("column '{column}': {reason}"),
+                    hint: format!("'{}' has no rows: remove it, and repeat", self.dataset),
+                });
+            }
+            other => other?,
+        };
+        tell("warning", &report.warnings, report.warning_count)?;
+        tell("skipped", &report.skipped, report.skipped_count)?;
+        let version = report.dataset.version();
+        let time = units::time(report.elapsed);
+        writeln!(
+            out,
+            "{} from {format} to '{}', version {version}, in {time}",
+            units::count(report.rows, "row"),
+            self.dataset,
+        )?;
+        writeln!(
+            out,
+            "{}, {} images/s, {}/s; {}, {} skipped",
+            units::bytes(report.bytes),
+            units::rate(report.rows, report.elapsed),
+            units::bytes(units::rate(report.bytes, report.elapsed)),
+            units::count(report.warning_count, "warning"),
+            report.skipped_count,
+        )?;
+        Ok(())
+    }
+}
+
+/// A bar on stderr; invisible if that is no terminal.
+fn bar(rows: u64) -> ProgressBar {
+    let bar = ProgressBar::new(rows);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} rows, {msg}, {eta} to go");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn tell(what: &str, listed: &[Problem], count: u64) -> Result<()> {
+    let mut stderr = std::io::stderr().lock();
+    for problem in listed.iter().take(TOLD) {
+        writeln!(stderr, "{what}: {problem}")?;
+    }
+    let told = u64::try_from(listed.len().min(TOLD)).unwrap_or(u64::MAX);
+    if count > told {
+        writeln!(stderr, "{what}: and {} more", count - told)?;
+    }
+    Ok(())
+}

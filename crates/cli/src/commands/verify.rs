@@ -1,0 +1,52 @@
+//! `lakebed verify`
+
+use std::io::Write;
+use std::time::Duration;
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::ProgressBar;
+
+use crate::error::Error;
+use crate::error::Result;
+use crate::target;
+use crate::units;
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The dataset, perhaps with @version: that version and all before it are checked
+    dataset: String,
+}
+
+impl Verify {
+    pub async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let begun = Instant::now();
+        let dataset = target::open(&self.dataset).await?;
+        let progress = ProgressBar::new_spinner();
+        progress.enable_steady_tick(Duration::from_millis(200));
+        let report = dataset
+            .verify(|objects, bytes| {
+                let objects = units::count(objects, "object");
+                progress.set_message(format!("{objects}, {}", units::bytes(bytes)));
+            })
+            .await;
+        progress.finish_and_clear();
+        let report = report?;
+        for damage in &report.damage {
+            writeln!(out, "damaged: {damage}")?;
+        }
+        writeln!(
+            out,
+            "checked {}, {} and {} in {}",
+            units::count(report.entries, "version"),
+            units::count(report.objects, "object"),
+            units::bytes(report.bytes),
+            units::time(begun.elapsed())
+        )?;
+        if report.damage.is_empty() {
+            writeln!(out, "every byte is what was written")?;
+            return Ok(());
+        }
+        Err(Error::Damaged { url: dataset.url().to_string(), places: report.damage.len() })
+    }
+}

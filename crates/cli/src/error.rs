@@ -1,0 +1,86 @@
+//! What a person sees when something is wrong.
+
+use std::io::ErrorKind;
+
+use thiserror::Error as ThisError;
+
+/// The result of this program's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command failed.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// A query, with the text that it was.
+    #[error("{source}")]
+    Query {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        source: Box<lakebed::engine::Error>,
+    },
+    /// A dataset.
+    #[error(transparent)]
+    Dataset(#[from] lakebed::dataset::Error),
+    /// An import, after which nothing was committed.
+    #[error(transparent)]
+    Import(#[from] lakebed::convert::Error),
+    /// What the arguments ask for cannot be done.
+    #[error("{message}")]
+    Refused {
+        /// What is in the way.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// `verify` found damage.
+    #[error("'{url}' is damaged in {places} {}", if *places == 1 { "place" } else { "places" })]
+    Damaged {
+        /// The dataset.
+        url: String,
+        /// How many lines of damage were told.
+        places: usize,
+    },
+    /// A folder or file of this machine.
+    #[error("{what}: {source}")]
+    File {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The output cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+    /// Threads cannot be started.
+    #[error("cannot start: {0}")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl Error {
+    /// An error of a query.
+    pub fn query(text: &str) -> impl Fn(lakebed::engine::Error) -> Error + '_ {
+        move |source| Error::Query { text: text.to_string(), source: Box::new(source) }
+    }
+
+    /// True if the reader of the output has gone.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Error::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+    }
+
+    /// The message, the place in the query, and what to do about it.
+    pub fn report(&self) -> String {
+        let hint = match self {
+            Error::Query { text, source } => return source.render(text),
+            Error::Refused { hint, .. } => Some(hint.as_str()),
+            Error::Import(lakebed::convert::Error::File(_)) => {
+                Some("nothing was committed; --on-error skip leaves such files out and lists them")
+            }
+            _ => None,
+        };
+        match hint {
+            Some(hint) => format!("error: {self}\nhint: {hint}"),
+            None => format!("error: {self}"),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The dataset that an argument names.
+
+use std::path::Path;
+
+use lakebed::core::Schema;
+use lakebed::dataset::Dataset;
+use lakebed::dataset::Error as DatasetError;
+use lakebed::dataset::Location;
+use lakebed::dataset::Options;
+
+use crate::error::Error;
+use crate::error::Result;
+use crate::units;
+
+/// What the top folder of a dataset may hold.
+const OURS: [&str; 5] = ["lakebed.json", "hint", "log", "meta", "data"];
+
+/// Opens a dataset, perhaps at a version.
+pub async fn open(url: &str) -> Result<Dataset> {
+    Ok(Dataset::open(url, Options::default()).await?)
+}
+
+/// Opens a dataset to add rows, or makes one with the columns of `schema`.
+pub async fn open_or_create(url: &str, schema: &Schema, append: bool) -> Result<Dataset> {
+    if let Some(version) = Location::parse(url).version {
+        return Err(Error::Refused {
+            message: format!("'{url}' names version {version}, and rows go to the newest one"),
+            hint: format!("leave '@{version}' out"),
+        });
+    }
+    match Dataset::open(url, Options::default()).await {
+        Ok(dataset) if dataset.num_rows() == 0 || append => Ok(dataset),
+        Ok(dataset) => Err(Error::Refused {
+            message: format!("'{url}' has {} already", units::count(dataset.num_rows(), "row")),
+            hint: "--append adds to them; or choose another place".to_string(),
+        }),
+        Err(DatasetError::NotADataset { .. }) => {
+            check_free(url)?;
+            Ok(Dataset::create(url, schema.clone(), Options::default()).await?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Refuses a local folder in which other files lie.
+pub fn check_free(url: &str) -> Result<()> {
+    let path = Path::new(url.strip_prefix("file://").unwrap_or(url));
+    if url.contains("://") && !url.starts_with("file://") {
+        return Ok(());
+    }
+    let what = || format!("cannot make a dataset in '{url}'");
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(Error::File { what: what(), source }),
+    };
+    for entry in entries {
+        let name = entry.map_err(|source| Error::File { what: what(), source })?.file_name();
+        if !OURS.iter().any(|ours| name == **ours) {
+            return Err(Error::Refused {
+                message: format!(
+                    "'{url}' holds other things already, such as '{}'",
+                    name.to_string_lossy()
+                ),
+                hint: "give a folder that is empty or not there yet".to_string(),
+            });
+        }
+    }
+    Ok(())
+}
