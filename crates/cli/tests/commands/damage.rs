@@ -1,0 +1,68 @@
+//! Damaged datasets: `verify` finds it and says so by its exit code, queries never return it.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::support::files;
+use crate::support::ingested;
+use crate::support::run;
+
+fn pack(folder: &TempDir) -> std::path::PathBuf {
+    let found = files(&folder.path().join("pets.lakebed/data"));
+    assert_eq!(found.len(), 1);
+    found.into_iter().next().unwrap()
+}
+
+#[test]
+fn a_flipped_byte_in_a_pack() {
+    let folder = ingested();
+    let pack = pack(&folder);
+    let mut bytes = fs::read(&pack).unwrap();
+    let at = bytes.windows(4).position(|four| four == b"\x89PNG").unwrap() + 40;
+    bytes[at] ^= 1;
+    fs::write(&pack, bytes).unwrap();
+    let found = run(folder.path(), &["verify", "pets.lakebed"]);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.out.starts_with("damaged: data/"), "{found:?}");
+    assert!(found.out.contains("column 'images', row ids 0 to 0: "), "{found:?}");
+    assert!(found.err.ends_with("is damaged in 1 place\n"), "{found:?}");
+    let text = "SELECT images LIMIT 3";
+    let error = run(folder.path(), &["query", "pets.lakebed", text, "--format", "json"]).failed();
+    assert!(error.contains("images"), "{error}");
+    let sound =
+        run(folder.path(), &["query", "pets.lakebed", "SELECT labels", "--format", "csv"]).ok();
+    assert_eq!(sound, "labels\ncat\ncat\ndog\n");
+}
+
+#[test]
+fn a_truncated_pack() {
+    let folder = ingested();
+    let pack = pack(&folder);
+    let bytes = fs::read(&pack).unwrap();
+    fs::write(&pack, &bytes[..bytes.len() / 2]).unwrap();
+    let found = run(folder.path(), &["verify", "pets.lakebed"]);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.out.contains(" bytes, and its entry says "), "{found:?}");
+    let error = run(folder.path(), &["query", "pets.lakebed", "SELECT images"]).failed();
+    assert!(error.contains("data/"), "{error}");
+}
+
+#[test]
+fn a_flipped_byte_anywhere_is_found() {
+    let folder = ingested();
+    let all = files(&folder.path().join("pets.lakebed"));
+    assert!(all.len() >= 5, "{all:?}");
+    for file in all {
+        let sound = fs::read(&file).unwrap();
+        for at in [0, sound.len() / 2, sound.len() - 1] {
+            let mut bytes = sound.clone();
+            bytes[at] ^= 0x10;
+            fs::write(&file, bytes).unwrap();
+            let found = run(folder.path(), &["verify", "pets.lakebed"]);
+            assert_eq!(found.code, Some(1), "byte {at} of {}: {found:?}", file.display());
+        }
+        fs::write(&file, sound).unwrap();
+    }
+    run(folder.path(), &["verify", "pets.lakebed"]).ok();
+}
