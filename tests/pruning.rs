@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::Array;
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::array::Float32Array;
@@ -208,7 +207,8 @@ async fn refuted_filters_read_nothing() {
     warm(&t).await;
     for filter in [
         "id > 1000",
-        "score < 0",
+        "score < -1",
+        "score > 399",
         "name LIKE 'x%'",
         "tensor_any(tensor_gt(boxes, 1000))",
         "tensor_truth(tensor_gt(tensor_slice(tensor_shape(boxes), '0'), 4))",

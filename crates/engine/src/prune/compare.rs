@@ -119,10 +119,12 @@ pub fn places(values: &Values, constant: &Scalar, dtype: &DType) -> Places {
         }
         _ => {}
     }
-    // 0.0 and -0.0 are one number to IEEE and two to Arrow's total order.
-    let zero = to_f64(constant) == Some(0.0);
-    if at.equal && zero && (dtype.is_float() || matches!(constant, Scalar::Float(_))) {
-        return Places::ANY;
+    // Zeros of either sign are one number to IEEE and to statistics, and two to Arrow's order.
+    if let (true, Some(0.0)) = (at.equal, to_f64(constant)) {
+        let float = dtype.is_float() || matches!(constant, Scalar::Float(_));
+        let negative = to_f64(constant).is_some_and(f64::is_sign_negative);
+        at.greater |= float && negative;
+        at.less |= float && !negative;
     }
     at
 }
