@@ -77,7 +77,7 @@ pub(crate) async fn create_named(shared: &Shared, key: &str, bytes: Vec<u8>) -> 
 }
 
 /// One change, made anew on each head until it wins or does not go together with what came first.
-pub(crate) trait Proposal: Send {
+pub(crate) trait Proposal: Send + Sync {
     /// The snapshot after the change on top of `head`, and the objects that it needs written first.
     fn propose(&self, head: &Dataset) -> Result<Proposed>;
 }

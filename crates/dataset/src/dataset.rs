@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use lakebed_core::ColumnId;
 use lakebed_core::DatasetId;
 use lakebed_core::ObjectId;
@@ -70,140 +71,157 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Exists`], a schema that cannot be stored, or an error of the store.
-    pub async fn create(url: &str, schema: Schema, options: Options) -> Result<Dataset> {
-        let (store, meter) = lakebed_store::open_metered(url)?;
-        Dataset::create_in(url, store, meter, schema, options).await
+    pub fn create<'a>(
+        url: &'a str,
+        schema: Schema,
+        options: Options,
+    ) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(async move {
+            let (store, meter) = lakebed_store::open_metered(url)?;
+            Dataset::create_in(url, store, meter, schema, options).await
+        })
     }
 
     /// As [`Dataset::create`], in a store that is open already; `url` is for messages.
     ///
     /// # Errors
     /// As [`Dataset::create`].
-    pub async fn create_in(
-        url: &str,
+    pub fn create_in<'a>(
+        url: &'a str,
         store: Arc<dyn Store>,
         meter: Arc<Meter>,
         mut schema: Schema,
         options: Options,
-    ) -> Result<Dataset> {
-        schema.validate()?;
-        for (number, column) in (0..).zip(&mut schema.columns) {
-            column.id = ColumnId(number);
-        }
-        let shared = Arc::new(Shared::open(url, store, meter, options));
-        let exists = || Error::Exists { url: url.to_string() };
-        if head::newest(url, &*shared.store).await?.is_some() {
-            return Err(exists());
-        }
-        let id = DatasetId(shared.options.env.random_u128());
-        let marker = Bytes::from(entry::marker_to_bytes(id));
-        let id =
-            match create_resolved(&*shared.store, "lakebed.json", marker, CREATE_ATTEMPTS).await? {
+    ) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(async move {
+            schema.validate()?;
+            for (number, column) in (0..).zip(&mut schema.columns) {
+                column.id = ColumnId(number);
+            }
+            let shared = Arc::new(Shared::open(url, store, meter, options));
+            let exists = || Error::Exists { url: url.to_string() };
+            if head::newest(url, &*shared.store).await?.is_some() {
+                return Err(exists());
+            }
+            let id = DatasetId(shared.options.env.random_u128());
+            let marker = Bytes::from(entry::marker_to_bytes(id));
+            let id = match create_resolved(&*shared.store, "lakebed.json", marker, CREATE_ATTEMPTS)
+                .await?
+            {
                 Outcome::Created => id,
                 // A marker without a log: an earlier create stopped between the two. Finish it.
                 Outcome::Taken(found) => entry::marker_from_bytes(&found)
                     .map_err(|e| Error::in_object(url, "lakebed.json", e))?,
             };
-        let next_column_id = u64::try_from(schema.columns.len()).unwrap_or(u64::MAX);
-        let place = commit::place_schema(&shared, &schema, 0).await?;
-        let first = Entry {
-            reader_features: Vec::new(),
-            writer_features: Vec::new(),
-            dataset: id,
-            number: 0,
-            id: shared.new_object(0),
-            epoch: 0,
-            parents: Vec::new(),
-            time_micros: shared.options.env.now_micros(),
-            message: "create".to_string(),
-            change: Change::Create,
-            refs: Refs { branches: [(MAIN_BRANCH.to_string(), 0)].into(), ..Refs::default() },
-            schema: place,
-            next_row_id: 0,
-            next_column_id,
-            rows: 0,
-            tree: Tree::default(),
-            indexes: Vec::new(),
-            transforms: Vec::new(),
-            idempotency_key: None,
-        };
-        match commit::create_entry(&shared, &first).await? {
-            Outcome::Created => {}
-            Outcome::Taken(_) => return Err(exists()),
-        }
-        commit::write_hint(&shared, 0).await;
-        Ok(Dataset::from_parts(shared, first, Arc::new(schema)))
+            let next_column_id = u64::try_from(schema.columns.len()).unwrap_or(u64::MAX);
+            let place = commit::place_schema(&shared, &schema, 0).await?;
+            let first = Entry {
+                reader_features: Vec::new(),
+                writer_features: Vec::new(),
+                dataset: id,
+                number: 0,
+                id: shared.new_object(0),
+                epoch: 0,
+                parents: Vec::new(),
+                time_micros: shared.options.env.now_micros(),
+                message: "create".to_string(),
+                change: Change::Create,
+                refs: Refs { branches: [(MAIN_BRANCH.to_string(), 0)].into(), ..Refs::default() },
+                schema: place,
+                next_row_id: 0,
+                next_column_id,
+                rows: 0,
+                tree: Tree::default(),
+                indexes: Vec::new(),
+                transforms: Vec::new(),
+                idempotency_key: None,
+            };
+            match commit::create_entry(&shared, &first).await? {
+                Outcome::Created => {}
+                Outcome::Taken(_) => return Err(exists()),
+            }
+            commit::write_hint(&shared, 0).await;
+            Ok(Dataset::from_parts(shared, first, Arc::new(schema)))
+        })
     }
 
     /// Opens a dataset at its newest entry, or at the version after an `@`.
     ///
     /// # Errors
     /// [`Error::NotADataset`], [`Error::NoSuchVersion`], damage, or an error of the store.
-    pub async fn open(url: &str, options: Options) -> Result<Dataset> {
-        let location = Location::parse(url);
-        let (store, meter) = lakebed_store::open_metered(&location.url)?;
-        let head = Dataset::open_in(&location.url, store, meter, options).await?;
-        match location.version {
-            None => Ok(head),
-            Some(name) => {
-                let number = name.parse().ok();
-                let number = number.or_else(|| head.entry.refs.branches.get(&name).copied());
-                match number.or_else(|| head.entry.refs.tags.get(&name).copied()) {
-                    Some(number) => head.at(number).await,
-                    None => Err(Error::NoSuchRef { url: location.url, name }),
+    pub fn open<'a>(url: &'a str, options: Options) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(async move {
+            let location = Location::parse(url);
+            let (store, meter) = lakebed_store::open_metered(&location.url)?;
+            let head = Dataset::open_in(&location.url, store, meter, options).await?;
+            match location.version {
+                None => Ok(head),
+                Some(name) => {
+                    let number = name.parse().ok();
+                    let number = number.or_else(|| head.entry.refs.branches.get(&name).copied());
+                    match number.or_else(|| head.entry.refs.tags.get(&name).copied()) {
+                        Some(number) => head.at(number).await,
+                        None => Err(Error::NoSuchRef { url: location.url, name }),
+                    }
                 }
             }
-        }
+        })
     }
 
     /// Opens the newest entry of a dataset in a store that is open already.
     ///
     /// # Errors
     /// As [`Dataset::open`].
-    pub async fn open_in(
-        url: &str,
+    pub fn open_in<'a>(
+        url: &'a str,
         store: Arc<dyn Store>,
         meter: Arc<Meter>,
         options: Options,
-    ) -> Result<Dataset> {
-        let shared = Arc::new(Shared::open(url, store, meter, options));
-        let entry = head::newest(url, &*shared.store).await?;
-        let entry = entry.ok_or_else(|| Error::NotADataset { url: url.to_string() })?;
-        Dataset::load(shared, entry).await
+    ) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(async move {
+            let shared = Arc::new(Shared::open(url, store, meter, options));
+            let entry = head::newest(url, &*shared.store).await?;
+            let entry = entry.ok_or_else(|| Error::NotADataset { url: url.to_string() })?;
+            Dataset::load(shared, entry).await
+        })
     }
 
     /// The same dataset at another entry.
     ///
     /// # Errors
     /// [`Error::NoSuchVersion`], damage, or an error of the store.
-    pub async fn at(&self, version: u64) -> Result<Dataset> {
-        if version == self.entry.number {
-            return Ok(self.clone());
-        }
-        let url = &self.shared.url;
-        match head::entry(url, &*self.shared.store, version).await? {
-            Some(entry) => Dataset::load(Arc::clone(&self.shared), entry).await,
-            None => {
-                let newest = head::from(url, &*self.shared.store, self.entry.number).await?;
-                let newest = newest.map_or(self.entry.number, |entry| entry.number);
-                Err(Error::NoSuchVersion { url: url.clone(), version, newest })
+    pub fn at<'a>(&'a self, version: u64) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(async move {
+            if version == self.entry.number {
+                return Ok(self.clone());
             }
-        }
+            let url = &self.shared.url;
+            match head::entry(url, &*self.shared.store, version).await? {
+                Some(entry) => Dataset::load(Arc::clone(&self.shared), entry).await,
+                None => {
+                    let newest = head::from(url, &*self.shared.store, self.entry.number).await?;
+                    let newest = newest.map_or(self.entry.number, |entry| entry.number);
+                    Err(Error::NoSuchVersion { url: url.clone(), version, newest })
+                }
+            }
+        })
     }
 
     /// The dataset at its newest entry now.
     ///
     /// # Errors
     /// Damage, or an error of the store.
-    pub async fn refresh(&self) -> Result<Dataset> {
-        let url = &self.shared.url;
-        let newest = head::from(url, &*self.shared.store, self.entry.number).await?;
-        match newest {
-            Some(entry) if entry.number != self.entry.number => {
-                Dataset::load(Arc::clone(&self.shared), entry).await
+    pub fn refresh<'a>(&'a self) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(async move {
+            let url = &self.shared.url;
+            let newest = head::from(url, &*self.shared.store, self.entry.number).await?;
+            match newest {
+                Some(entry) if entry.number != self.entry.number => {
+                    Dataset::load(Arc::clone(&self.shared), entry).await
+                }
+                _ => Ok(self.clone()),
             }
-            _ => Ok(self.clone()),
-        }
+        })
     }
 
     pub(crate) async fn load(shared: Arc<Shared>, entry: Entry) -> Result<Dataset> {

@@ -1,5 +1,6 @@
 //! Adding columns without touching rows that are there.
 
+use futures::future::BoxFuture;
 use lakebed_core::Column;
 use lakebed_core::ColumnId;
 use lakebed_format::entry::Change;
@@ -45,9 +46,15 @@ impl Dataset {
     /// # Errors
     /// A column that cannot be stored, a name that is taken, a fill value that does not fit, a
     /// column with neither a fill value nor nulls, or an error of the commit.
-    pub async fn add_column(&self, column: Column, message: &str) -> Result<Dataset> {
-        column.validate()?;
-        fill::check(&column, &self.shared.options.limits)?;
-        commit::commit(self, message, &AddColumn { column }).await
+    pub fn add_column<'a>(
+        &'a self,
+        column: Column,
+        message: &'a str,
+    ) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(async move {
+            column.validate()?;
+            fill::check(&column, &self.shared.options.limits)?;
+            commit::commit(self, message, &AddColumn { column }).await
+        })
     }
 }

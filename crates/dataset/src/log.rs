@@ -2,6 +2,7 @@
 
 use futures::StreamExt;
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use lakebed_format::entry::Change;
 
 use crate::dataset::Dataset;
@@ -32,31 +33,33 @@ impl Dataset {
     ///
     /// # Errors
     /// Damage, or an error of the store.
-    pub async fn log(&self, limit: usize) -> Result<Vec<LogLine>> {
-        let newest = self.entry.number;
-        let count = u64::try_from(limit).unwrap_or(u64::MAX).min(newest.saturating_add(1));
-        let oldest = newest + 1 - count;
-        let read = |number: u64| async move {
-            if number == newest {
-                return Ok((*self.entry).clone());
-            }
-            let found = head::entry(&self.shared.url, &*self.shared.store, number).await?;
-            found.ok_or_else(|| Error::NoSuchVersion {
-                url: self.shared.url.clone(),
-                version: number,
-                newest,
-            })
-        };
-        futures::stream::iter((oldest..=newest).rev().map(read))
-            .buffered(PARALLEL)
-            .map_ok(|entry| LogLine {
-                version: entry.number,
-                time_micros: entry.time_micros,
-                message: entry.message,
-                change: entry.change,
-                rows: entry.rows,
-            })
-            .try_collect()
-            .await
+    pub fn log<'a>(&'a self, limit: usize) -> BoxFuture<'a, Result<Vec<LogLine>>> {
+        Box::pin(async move {
+            let newest = self.entry.number;
+            let count = u64::try_from(limit).unwrap_or(u64::MAX).min(newest.saturating_add(1));
+            let oldest = newest + 1 - count;
+            let read = |number: u64| async move {
+                if number == newest {
+                    return Ok((*self.entry).clone());
+                }
+                let found = head::entry(&self.shared.url, &*self.shared.store, number).await?;
+                found.ok_or_else(|| Error::NoSuchVersion {
+                    url: self.shared.url.clone(),
+                    version: number,
+                    newest,
+                })
+            };
+            futures::stream::iter((oldest..=newest).rev().map(read))
+                .buffered(PARALLEL)
+                .map_ok(|entry| LogLine {
+                    version: entry.number,
+                    time_micros: entry.time_micros,
+                    message: entry.message,
+                    change: entry.change,
+                    rows: entry.rows,
+                })
+                .try_collect()
+                .await
+        })
     }
 }

@@ -10,6 +10,7 @@ use datafusion::physical_plan::displayable;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::diagnose;
@@ -52,33 +53,37 @@ impl Query {
     ///
     /// # Errors
     /// As [`Query::optimized_plan`]; the stream itself gives [`Error::Execution`].
-    pub async fn stream(&self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let frame = DataFrame::new(self.state.clone(), self.plan.clone());
-        let stream = frame.execute_stream().await.map_err(diagnose::late)?;
-        Ok(stream.map_err(Error::execution).boxed())
+    pub fn stream<'a>(&'a self) -> BoxFuture<'a, Result<BoxStream<'static, Result<RecordBatch>>>> {
+        Box::pin(async move {
+            let frame = DataFrame::new(self.state.clone(), self.plan.clone());
+            let stream = frame.execute_stream().await.map_err(diagnose::late)?;
+            Ok(stream.map_err(Error::execution).boxed())
+        })
     }
 
     /// Runs the query and gathers its batches.
     ///
     /// # Errors
     /// As [`Query::stream`].
-    pub async fn collect(&self) -> Result<Vec<RecordBatch>> {
-        self.stream().await?.try_collect().await
+    pub fn collect<'a>(&'a self) -> BoxFuture<'a, Result<Vec<RecordBatch>>> {
+        Box::pin(async move { self.stream().await?.try_collect().await })
     }
 
     /// The logical plan after all rules, then the physical plan, as text.
     ///
     /// # Errors
     /// As [`Query::optimized_plan`].
-    pub async fn explain(&self) -> Result<String> {
-        let logical = self.optimized_plan()?;
-        let physical =
-            self.state.query_planner().create_physical_plan(&logical, &self.state).await;
-        let physical = physical.map_err(diagnose::late)?;
-        Ok(format!(
-            "{}\n\n{}",
-            logical.display_indent(),
-            displayable(physical.as_ref()).indent(false)
-        ))
+    pub fn explain<'a>(&'a self) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let logical = self.optimized_plan()?;
+            let physical =
+                self.state.query_planner().create_physical_plan(&logical, &self.state).await;
+            let physical = physical.map_err(diagnose::late)?;
+            Ok(format!(
+                "{}\n\n{}",
+                logical.display_indent(),
+                displayable(physical.as_ref()).indent(false)
+            ))
+        })
     }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
+use datafusion::common::TableReference;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionState;
 use datafusion::execution::SessionStateBuilder;
@@ -16,11 +17,11 @@ use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::analyzer::AnalyzerRule;
 use datafusion::prelude::SessionConfig;
 use datafusion::prelude::SessionContext;
-use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as DataFusionStatement;
 use datafusion::sql::sqlparser::ast::DescribeAlias;
 use datafusion::sql::sqlparser::ast::Query as QueryTree;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use futures::future::BoxFuture;
 use lakebed_core::Limits;
 use lakebed_dataset::Dataset;
 use lakebed_dataset::Options;
@@ -202,49 +203,56 @@ impl Session {
     /// # Errors
     /// [`Error::Syntax`], [`Error::Planning`], [`Error::Unsupported`] or [`Error::Dataset`], each
     /// with its place in the text where one is known.
-    pub async fn tql(&self, text: &str) -> Result<Query> {
-        let statement = lakebed_grammar::parse_tql(text, &self.inner.limits)?;
-        let catalog = self.catalog();
-        let mut tables = self.open_all(&statement.query, &catalog).await?;
-        let current = self.inner.registry.current().is_some();
-        if current && !tables.contains_key(CURRENT) {
-            let dataset = open(&catalog, CURRENT, None).await?;
-            tables.insert(CURRENT.to_string(), table(&dataset));
-        }
-        let context = lower::Context {
-            tables: &tables,
-            current: current.then_some(CURRENT),
-            functions: &self.inner.functions,
-        };
-        let lowered = lower::lower(&statement, &context)?;
-        self.plan(&self.inner.tql, catalog, lowered, &statement).await
+    pub fn tql<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Query>> {
+        Box::pin(async move {
+            let statement = lakebed_grammar::parse_tql(text, &self.inner.limits)?;
+            let catalog = self.catalog(true);
+            let mut tables = self.open_all(&statement.query, &catalog).await?;
+            let current = self.inner.registry.current().is_some();
+            if current && !tables.contains_key(CURRENT) {
+                let dataset = open(&catalog, CURRENT, None).await?;
+                tables.insert(CURRENT.to_string(), table(&dataset));
+            }
+            let context = lower::Context {
+                tables: &tables,
+                current: current.then_some(CURRENT),
+                functions: &self.inner.functions,
+            };
+            let lowered = lower::lower(&statement, &context)?;
+            self.plan(&self.inner.tql, catalog, lowered, &statement).await
+        })
     }
 
     /// Plans an SQL query.
     ///
     /// # Errors
     /// As [`Session::tql`].
-    pub async fn sql(&self, text: &str) -> Result<Query> {
-        let statement = lakebed_grammar::parse_sql(text, &self.inner.limits)?;
-        let catalog = self.catalog();
-        self.open_all(&statement.query, &catalog).await?;
-        let tree = (*statement.query).clone();
-        self.plan(&self.inner.sql, catalog, tree, &statement).await
+    pub fn sql<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Query>> {
+        Box::pin(async move {
+            let statement = lakebed_grammar::parse_sql(text, &self.inner.limits)?;
+            let catalog = self.catalog(false);
+            self.open_all(&statement.query, &catalog).await?;
+            let tree = (*statement.query).clone();
+            self.plan(&self.inner.sql, catalog, tree, &statement).await
+        })
     }
 
     /// Plans a query of either language.
     ///
     /// # Errors
     /// As [`Session::tql`].
-    pub async fn query(&self, language: Language, text: &str) -> Result<Query> {
-        match language {
-            Language::Tql => self.tql(text).await,
-            Language::Sql => self.sql(text).await,
-        }
+    pub fn query<'a>(&'a self, language: Language, text: &'a str) -> BoxFuture<'a, Result<Query>> {
+        Box::pin(async move {
+            match language {
+                Language::Tql => self.tql(text).await,
+                Language::Sql => self.sql(text).await,
+            }
+        })
     }
 
-    fn catalog(&self) -> Arc<QueryCatalog> {
-        Arc::new(QueryCatalog::new(Arc::clone(&self.inner.registry)))
+    fn catalog(&self, positions: bool) -> Arc<QueryCatalog> {
+        let registry = Arc::clone(&self.inner.registry);
+        Arc::new(QueryCatalog::new(registry, TableOptions { positions }))
     }
 
     /// Opens every dataset that the query names.
@@ -287,7 +295,14 @@ impl Session {
             },
         };
         let planned = DataFusionStatement::Statement(Box::new(planned));
-        match state.statement_to_plan(planned).await {
+        // Some types are looked at by the analyzer only; it runs here for its errors, while the
+        // tree with its places is at hand.
+        let checked = state.statement_to_plan(planned).await.and_then(|plan| {
+            let options = state.config_options();
+            state.analyzer().execute_and_check(plan.clone(), options, |_, _| {})?;
+            Ok(plan)
+        });
+        match checked {
             Ok(plan) => Ok(Query::new(state, plan)),
             Err(error) => Err(diagnose::planning(error, &tree, &state).await),
         }
@@ -333,9 +348,10 @@ impl SessionContextExt for SessionContext {
                     .iter()
                     .filter_map(|name| before.scalar_functions().get(*name).cloned())
                     .collect();
-                let hidden = names
-                    .iter()
-                    .any(|name| before.aggregate_functions().contains_key(*name) || before.window_functions().contains_key(*name));
+                let hidden = names.iter().any(|name| {
+                    before.aggregate_functions().contains_key(*name)
+                        || before.window_functions().contains_key(*name)
+                });
                 if hidden || taken.iter().any(|theirs| theirs.name() == function.name()) {
                     continue;
                 }
@@ -345,7 +361,8 @@ impl SessionContextExt for SessionContext {
                 }
             }
         }
-        let has_rule = before.analyzer().rules.iter().any(|rule| rule.name() == DecodeArguments::NAME);
+        let has_rule =
+            before.analyzer().rules.iter().any(|rule| rule.name() == DecodeArguments::NAME);
         if !has_rule {
             self.add_analyzer_rule(Arc::new(DecodeArguments::new(decode)));
         }

@@ -10,6 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::array::RecordBatchOptions;
 use arrow_schema::Schema as ArrowSchema;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use lakebed_core::Column;
 use lakebed_core::ColumnId;
 use lakebed_core::ObjectId;
@@ -56,51 +57,56 @@ impl Dataset {
     ///
     /// # Errors
     /// Damage, an index that a row does not have, limits, or an error of the store.
-    pub async fn read(&self, request: &ReadRequest) -> Result<RecordBatch> {
-        let fields = request.columns.iter().map(|read| read.field(&self.schema));
-        let fields = fields.collect::<Result<Vec<_>>>()?;
-        let rows = request.rows.len();
-        let mut touched = Vec::new();
-        let mut filled: BTreeMap<usize, ArrayRef> = BTreeMap::new();
-        for (number, read) in request.columns.iter().enumerate() {
-            let column = self.column(read.column)?;
-            match self.touch(request, number, read.column).await? {
-                Some(chunks) if rows > 0 => touched.extend(chunks),
-                Some(_) => {
-                    let (ty, _) = read.part.result_type(column)?;
-                    filled.insert(number, arrow::array::new_empty_array(&ty.data_type()));
-                }
-                None => {
-                    let limits = &self.shared.options.limits;
-                    filled.insert(number, fill::rows_of(column, &read.part, rows, limits)?);
+    pub fn read<'a>(&'a self, request: &'a ReadRequest) -> BoxFuture<'a, Result<RecordBatch>> {
+        Box::pin(async move {
+            let fields = request.columns.iter().map(|read| read.field(&self.schema));
+            let fields = fields.collect::<Result<Vec<_>>>()?;
+            let rows = request.rows.len();
+            let mut touched = Vec::new();
+            let mut filled: BTreeMap<usize, ArrayRef> = BTreeMap::new();
+            for (number, read) in request.columns.iter().enumerate() {
+                let column = self.column(read.column)?;
+                match self.touch(request, number, read.column).await? {
+                    Some(chunks) if rows > 0 => touched.extend(chunks),
+                    Some(_) => {
+                        let (ty, _) = read.part.result_type(column)?;
+                        filled.insert(number, arrow::array::new_empty_array(&ty.data_type()));
+                    }
+                    None => {
+                        let limits = &self.shared.options.limits;
+                        filled.insert(number, fill::rows_of(column, &read.part, rows, limits)?);
+                    }
                 }
             }
-        }
-        let directories = self.directories(&touched).await?;
-        let mut planned = Vec::with_capacity(touched.len());
-        for (chunk, directory) in touched.into_iter().zip(directories) {
-            let read = &request.columns[chunk.column];
-            let column = self.column(read.column)?;
-            let first_row = chunk.first_row;
-            let plan = ChunkPlan::new(directory, column, chunk.rows, read.part.clone())
-                .map_err(|e| self.locate(e, column, chunk.object, request, first_row))?;
-            planned.push(Planned {
-                column: chunk.column,
-                object: chunk.object,
-                payload_offset: chunk.address.payload_offset,
-                first_row,
-                plan,
-                fetched: Vec::new(),
-            });
-        }
-        let bytes: u64 =
-            planned.iter().flat_map(|p| p.plan.ranges()).map(|range| range.end - range.start).sum();
-        let _in_flight = self.reserve(bytes).await?;
-        self.fetch(&mut planned).await?;
-        let arrays = self.assemble(request, planned, filled, bytes).await?;
-        let schema = Arc::new(ArrowSchema::new(fields));
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+            let directories = self.directories(&touched).await?;
+            let mut planned = Vec::with_capacity(touched.len());
+            for (chunk, directory) in touched.into_iter().zip(directories) {
+                let read = &request.columns[chunk.column];
+                let column = self.column(read.column)?;
+                let first_row = chunk.first_row;
+                let plan = ChunkPlan::new(directory, column, chunk.rows, read.part.clone())
+                    .map_err(|e| self.locate(e, column, chunk.object, request, first_row))?;
+                planned.push(Planned {
+                    column: chunk.column,
+                    object: chunk.object,
+                    payload_offset: chunk.address.payload_offset,
+                    first_row,
+                    plan,
+                    fetched: Vec::new(),
+                });
+            }
+            let bytes: u64 = planned
+                .iter()
+                .flat_map(|p| p.plan.ranges())
+                .map(|range| range.end - range.start)
+                .sum();
+            let _in_flight = self.reserve(bytes).await?;
+            self.fetch(&mut planned).await?;
+            let arrays = self.assemble(request, planned, filled, bytes).await?;
+            let schema = Arc::new(ArrowSchema::new(fields));
+            let options = RecordBatchOptions::new().with_row_count(Some(rows));
+            Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+        })
     }
 
     fn column(&self, id: ColumnId) -> Result<&Column> {

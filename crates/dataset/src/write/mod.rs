@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::array::RecordBatch;
+use futures::future::BoxFuture;
 use lakebed_core::Column;
 use lakebed_core::TensorType;
 use lakebed_core::nearest::nearest;
@@ -65,13 +66,15 @@ impl Writer {
     /// # Errors
     /// [`Error::SchemaMismatch`], a sample that does not fit with its row, or an error of the
     /// store. After an error the writer accepts nothing more, and nothing was committed.
-    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        if self.failed {
-            return Err(mismatch("an earlier batch failed: begin again".into()));
-        }
-        let result = self.write_batch(batch).await;
-        self.failed = result.is_err();
-        result
+    pub fn write<'a>(&'a mut self, batch: &'a RecordBatch) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            if self.failed {
+                return Err(mismatch("an earlier batch failed: begin again".into()));
+            }
+            let result = self.write_batch(batch).await;
+            self.failed = result.is_err();
+            result
+        })
     }
 
     async fn write_batch(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -107,16 +110,18 @@ impl Writer {
     /// # Errors
     /// [`Error::Conflict`], [`Error::Fenced`], [`Error::CommitUnknown`], or an error of the store;
     /// only after `CommitUnknown` may the rows be there.
-    pub async fn commit(mut self, message: &str) -> Result<Dataset> {
-        if self.failed {
-            return Err(mismatch("an earlier batch failed: begin again".into()));
-        }
-        self.finish_pack().await?;
-        if self.finished.is_empty() {
-            return self.base.refresh().await;
-        }
-        let append = Append { packs: self.finished, columns: self.columns };
-        crate::commit::commit(&self.base, message, &append).await
+    pub fn commit<'a>(mut self, message: &'a str) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(async move {
+            if self.failed {
+                return Err(mismatch("an earlier batch failed: begin again".into()));
+            }
+            self.finish_pack().await?;
+            if self.finished.is_empty() {
+                return self.base.refresh().await;
+            }
+            let append = Append { packs: self.finished, columns: self.columns };
+            crate::commit::commit(&self.base, message, &append).await
+        })
     }
 
     /// The batch's columns in the order of the dataset's, null or filled where absent.
