@@ -25,8 +25,12 @@ async fn groups_come_in_order_of_first_appearance() {
         json!({ "odd": [1, 0], "count": [3, 2], "s": [9, 6] })
     );
     assert_eq!(
-        tql(&s, "SELECT label, COUNT(*) AS n GROUP BY label HAVING COUNT(*) > 1 AND MIN(id) = 2").await,
+        tql(&s, "SELECT label, COUNT(*) AS n GROUP BY label HAVING n > 1 AND MIN(id) = 2").await,
         json!({ "label": ["dog"], "n": [2] })
+    );
+    assert_eq!(
+        tql(&s, "SELECT n FROM (SELECT label, COUNT(*) AS n GROUP BY label) WHERE label != 'cat'").await,
+        json!({ "n": [2, 1] })
     );
 }
 

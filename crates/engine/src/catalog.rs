@@ -20,7 +20,6 @@ use lakebed_dataset::Dataset;
 use lakebed_dataset::Options;
 use tokio::sync::Mutex;
 
-use crate::lower::WITH_POSITION;
 use crate::table::DatasetTable;
 use crate::table::TableOptions;
 
@@ -75,6 +74,8 @@ impl fmt::Debug for Registry {
 #[derive(Debug)]
 pub(crate) struct QueryCatalog {
     registry: Arc<Registry>,
+    /// What its tables show beside the datasets' columns.
+    options: TableOptions,
     opened: Mutex<HashMap<String, Opened>>,
 }
 
@@ -91,8 +92,8 @@ impl fmt::Debug for Opened {
 }
 
 impl QueryCatalog {
-    pub fn new(registry: Arc<Registry>) -> QueryCatalog {
-        QueryCatalog { registry, opened: Mutex::default() }
+    pub fn new(registry: Arc<Registry>, options: TableOptions) -> QueryCatalog {
+        QueryCatalog { registry, options, opened: Mutex::default() }
     }
 
     /// The dataset of a name: registered, the current one, or at a path or URL, each perhaps with
@@ -118,9 +119,9 @@ impl QueryCatalog {
         if let Some(dataset) = self.registry.known(name) {
             return Ok((dataset, true));
         }
-        let version = name.rsplit_once('@').and_then(|(base, version)| {
-            version.parse::<u64>().ok().map(|version| (base, version))
-        });
+        let version = name
+            .rsplit_once('@')
+            .and_then(|(base, version)| version.parse::<u64>().ok().map(|version| (base, version)));
         if let Some((base, version)) = version
             && let Some(dataset) = self.registry.known(base)
         {
@@ -147,15 +148,9 @@ impl SchemaProvider for QueryCatalog {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let (name, positions) = match name.strip_prefix(WITH_POSITION) {
-            Some(name) => (name, true),
-            None => (name, false),
-        };
-        let dataset = self
-            .open(name)
-            .await
-            .map_err(|error| DataFusionError::External(Box::new(error)))?;
-        Ok(Some(Arc::new(DatasetTable::new(dataset, TableOptions { positions }))))
+        let dataset =
+            self.open(name).await.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        Ok(Some(Arc::new(DatasetTable::new(dataset, self.options.clone()))))
     }
 
     fn table_exist(&self, name: &str) -> bool {

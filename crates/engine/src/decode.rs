@@ -126,12 +126,9 @@ impl ScalarUDFImpl for TensorDecode {
         }
     }
 
-    fn placement(&self, args: &[ExpressionPlacement]) -> ExpressionPlacement {
-        match args {
-            // Pixels are far more than their file: decode late, unless the scan does it.
-            [ExpressionPlacement::Column] => ExpressionPlacement::MoveTowardsLeafNodes,
-            _ => ExpressionPlacement::KeepInPlace,
-        }
+    fn placement(&self, _: &[ExpressionPlacement]) -> ExpressionPlacement {
+        // Pixels are far more than their file: decode above sorts and limits.
+        ExpressionPlacement::KeepInPlace
     }
 }
 
@@ -231,8 +228,8 @@ impl DecodeArguments {
     fn rewrite(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let Expr::ScalarFunction(mut call) = expr else { return Ok(Transformed::no(expr)) };
         let name = call.func.name();
-        let reads_pixels = lakebed_functions::by_udf_name(name).is_some()
-            && !READS_ENCODED.contains(&name);
+        let reads_pixels =
+            lakebed_functions::by_udf_name(name).is_some() && !READS_ENCODED.contains(&name);
         if !reads_pixels {
             return Ok(Transformed::no(Expr::ScalarFunction(call)));
         }

@@ -79,7 +79,9 @@ pub(crate) fn late(error: DataFusionError) -> Error {
 }
 
 fn with_advice(message: String, span: Option<Span>) -> Error {
-    let help = if message.contains("must be part of the GROUP BY") || message.contains("must appear in the GROUP BY") {
+    let help = if message.contains("must be part of the GROUP BY")
+        || message.contains("must appear in the GROUP BY")
+    {
         Some("add it to GROUP BY, or collect its values with ARRAY_AGG".to_string())
     } else if message.contains("Cannot create filter with non-boolean predicate") {
         Some("reduce an array to one truth value: tensor_any(...) or tensor_all(...)".to_string())

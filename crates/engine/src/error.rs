@@ -36,7 +36,7 @@ pub enum Error {
         help: Option<String>,
     },
     /// A dataset that the query names cannot be opened.
-    #[error("cannot open '{name}': {source}")]
+    #[error("{source}")]
     Dataset {
         /// The name as written.
         name: String,

@@ -108,8 +108,7 @@ impl ExprPlanner for Operators {
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         let kinds = (self.kind(&expr.left, schema), self.kind(&expr.right, schema));
         let (Some(left), Some(right)) = kinds else { return Ok(PlannerResult::Original(expr)) };
-        let function =
-            self.choose(&expr.op, left, right).and_then(|name| self.functions.get(name));
+        let function = self.choose(&expr.op, left, right).and_then(|name| self.functions.get(name));
         Ok(match function {
             Some(function) => PlannerResult::Planned(Expr::ScalarFunction(
                 ScalarFunction::new_udf(Arc::clone(function), vec![expr.left, expr.right]),

@@ -4,6 +4,7 @@
 //! is `IS TRUE`, and at the root of a filter, under AND and OR alone, nothing: there a null already
 //! drops the row. So `WHERE id = 3` plans in TQL as it does in SQL.
 
+use arrow_schema::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
@@ -18,7 +19,6 @@ use datafusion::logical_expr::Operator;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::optimizer::analyzer::AnalyzerRule;
-use arrow_schema::DataType;
 
 /// The analyzer rule.
 #[derive(Debug)]
@@ -39,7 +39,9 @@ fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&plan);
     let mut rewritten = plan.map_expressions(|expr| {
         let saved = names.save(&expr);
-        Ok(expr.transform_up(|expr| rewrite(expr, &schema))?.update_data(|expr| saved.restore(expr)))
+        Ok(expr
+            .transform_up(|expr| rewrite(expr, &schema))?
+            .update_data(|expr| saved.restore(expr)))
     })?;
     rewritten.data = match rewritten.data {
         LogicalPlan::Filter(filter) => {
@@ -66,8 +68,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         && is_text(right, schema)?
     {
         // A missing text is different from every text.
-        let different =
-            BinaryExpr::new(left.clone(), Operator::IsDistinctFrom, right.clone());
+        let different = BinaryExpr::new(left.clone(), Operator::IsDistinctFrom, right.clone());
         return Ok(Transformed::yes(Expr::BinaryExpr(different)));
     }
     if argument.get_type(schema)? != DataType::Boolean {

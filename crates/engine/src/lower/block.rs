@@ -57,7 +57,8 @@ impl Lowering<'_> {
     ) -> Result<Lowered> {
         refuse(select)?;
         let limit = Limit::read(limit)?;
-        let order_exprs: Vec<&Expr> = order::written(order_by)?.iter().map(|key| &key.expr).collect();
+        let order_exprs: Vec<&Expr> =
+            order::written(order_by)?.iter().map(|key| &key.expr).collect();
         let kind = self.kind(select, &order_exprs)?;
         let numbered = |expr: &Expr| walk::any(expr, &is_row_number);
         let dense = select.selection.as_ref().is_some_and(numbered)
@@ -74,7 +75,7 @@ impl Lowering<'_> {
                 _ => From::default(),
             },
         };
-        let items = self.items(select, &scope, kind.sql)?;
+        let items = self.items(select, &scope, kind.sql, carry == Carry::Nothing)?;
         scope.aliases = items.iter().filter(|i| !i.plain).map(|i| i.name.clone()).collect();
         let scope = scope;
 
@@ -145,7 +146,9 @@ impl Lowering<'_> {
             return Err(Error::Unsupported {
                 what: "GROUP BY into sequences".into(),
                 span: Span::from_sqlparser(first.span()),
-                help: Some("use COUNT(*) or ARRAY_AGG(column) in SELECT for one row a group".into()),
+                help: Some(
+                    "use COUNT(*) or ARRAY_AGG(column) in SELECT for one row a group".into(),
+                ),
             });
         }
         if let (Some(having), false) = (&select.having, grouped) {
@@ -175,7 +178,8 @@ impl Lowering<'_> {
             row_number: RowNumber::Refused("ROW_NUMBER() depends on itself here"),
             ..place.clone()
         };
-        let mut lowered = self.lowered_items(&items, &shown, |expr| !walk::any(expr, &is_row_number))?;
+        let mut lowered =
+            self.lowered_items(&items, &shown, |expr| !walk::any(expr, &is_row_number))?;
         let named = named_items(&items, &lowered);
         let total = order::substituted(&complete, scope, &named);
 
@@ -207,7 +211,10 @@ impl Lowering<'_> {
         let mut position = false;
         if let Carry::Position { dense } = carry {
             let carried = match scope.relations.as_slice() {
-                [only] if !keys.written && (!dense || (only.dense && untouched && limit.is_none())) => {
+                [only]
+                    if !keys.written
+                        && (!dense || (only.dense && untouched && limit.is_none())) =>
+                {
                     only.position()
                 }
                 _ if total.is_empty() => None,
@@ -289,7 +296,8 @@ impl Lowering<'_> {
             row_number: RowNumber::Refused("ROW_NUMBER() depends on itself here"),
             ..place.clone()
         };
-        let mut lowered = self.lowered_items(&items, &shown, |expr| !walk::any(expr, &is_row_number))?;
+        let mut lowered =
+            self.lowered_items(&items, &shown, |expr| !walk::any(expr, &is_row_number))?;
         let named = named_items(&items, &lowered);
 
         let mut keys = Vec::new();
@@ -375,9 +383,11 @@ impl Lowering<'_> {
     ) -> Result<Vec<Option<Expr>>> {
         items
             .iter()
-            .map(|item| {
-                if now(&item.expr) { self.value(&item.expr, place).map(Some) } else { Ok(None) }
-            })
+            .map(
+                |item| {
+                    if now(&item.expr) { self.value(&item.expr, place).map(Some) } else { Ok(None) }
+                },
+            )
             .collect()
     }
 }
@@ -417,7 +427,9 @@ fn source_row_number(scope: &Scope) -> RowNumber {
             Some(position) => RowNumber::Is(Box::new(syntax::as_integer(position))),
             None => RowNumber::Refused("these rows have no position"),
         },
-        [_] => RowNumber::Refused("these rows have no position of their own: select from a subquery"),
+        [_] => {
+            RowNumber::Refused("these rows have no position of their own: select from a subquery")
+        }
         _ => RowNumber::Refused("ROW_NUMBER() in WHERE and ORDER BY needs one table in FROM"),
     }
 }

@@ -134,7 +134,10 @@ impl Lowering<'_> {
     ) -> Result<Expr> {
         if matches!(place.clause, Clause::Where | Clause::On | Clause::GroupBy) {
             return Err(Error::planning(
-                format!("{} looks at many rows, and here each row is judged alone", name.to_uppercase()),
+                format!(
+                    "{} looks at many rows, and here each row is judged alone",
+                    name.to_uppercase()
+                ),
                 at,
             )
             .with_help("write it in SELECT, HAVING or ORDER BY, or filter a subquery"));
@@ -229,7 +232,10 @@ fn is_distinct(function: &Function) -> bool {
 fn refuse_clauses(function: &Function, name: &str, at: Option<Span>) -> Result<()> {
     if function.over.is_some() || function.filter.is_some() || is_distinct(function) {
         return Err(Error::planning(
-            format!("{} reduces within one sample: it takes no DISTINCT, FILTER or OVER", name.to_uppercase()),
+            format!(
+                "{} reduces within one sample: it takes no DISTINCT, FILTER or OVER",
+                name.to_uppercase()
+            ),
             at,
         ));
     }

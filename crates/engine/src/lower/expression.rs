@@ -91,7 +91,8 @@ impl Lowering<'_> {
                 syntax::call("tensor_is_null", span, self.values([inner.as_ref()], place)?)
             }
             Expr::IsNotNull(inner) => {
-                let test = syntax::call("tensor_is_null", span, self.values([inner.as_ref()], place)?);
+                let test =
+                    syntax::call("tensor_is_null", span, self.values([inner.as_ref()], place)?);
                 Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(test) }
             }
             Expr::IsTrue(inner) => Expr::IsTrue(Box::new(self.value(inner, place)?)),
@@ -145,12 +146,11 @@ impl Lowering<'_> {
                 Some((root, items)) => self.subscript(root, &items, span, place)?,
                 None => self.function(function, span, place)?,
             },
-            Expr::Subquery(query) => {
-                Expr::Subquery(Box::new(self.subquery(query, place)?))
-            }
-            Expr::Exists { subquery, negated } => {
-                Expr::Exists { subquery: Box::new(self.subquery(subquery, place)?), negated: *negated }
-            }
+            Expr::Subquery(query) => Expr::Subquery(Box::new(self.subquery(query, place)?)),
+            Expr::Exists { subquery, negated } => Expr::Exists {
+                subquery: Box::new(self.subquery(subquery, place)?),
+                negated: *negated,
+            },
             Expr::InSubquery { expr: inner, subquery, negated } => Expr::InSubquery {
                 expr: Box::new(self.value(inner, place)?),
                 subquery: Box::new(self.subquery(subquery, place)?),
@@ -252,13 +252,11 @@ impl Lowering<'_> {
                 op: UnaryOperator::Not,
                 expr: Box::new(Expr::Nested(Box::new(self.predicate(inner, place)?))),
             },
-            Expr::Between { expr: inner, negated: true, low, high } => {
-                not(truth(syntax::call(
-                    "tensor_between",
-                    expr.span(),
-                    self.values([inner.as_ref(), low, high], place)?,
-                )))
-            }
+            Expr::Between { expr: inner, negated: true, low, high } => not(truth(syntax::call(
+                "tensor_between",
+                expr.span(),
+                self.values([inner.as_ref(), low, high], place)?,
+            ))),
             Expr::InList { expr: inner, list, negated: true } => not(truth(syntax::call(
                 "tensor_in",
                 expr.span(),
@@ -335,9 +333,7 @@ impl Lowering<'_> {
             (UnaryOperator::Not, inner) => {
                 Ok(syntax::call("tensor_not", span, self.values([inner], place)?))
             }
-            (op, inner) => {
-                Ok(Expr::UnaryOp { op, expr: Box::new(self.value(inner, place)?) })
-            }
+            (op, inner) => Ok(Expr::UnaryOp { op, expr: Box::new(self.value(inner, place)?) }),
         }
     }
 
@@ -354,7 +350,10 @@ impl Lowering<'_> {
                 match place.clause {
                     Clause::OrderBy | Clause::Having | Clause::GroupBy if is_alias => Ok(plain()),
                     Clause::Where | Clause::On if is_alias => Err(Error::planning(
-                        format!("'{}' is a name that AS gives; WHERE sees the columns of FROM only", ident.value),
+                        format!(
+                            "'{}' is a name that AS gives; WHERE sees the columns of FROM only",
+                            ident.value
+                        ),
                         span_of(ident),
                     )
                     .with_help("repeat the expression, or select from a subquery that names it")),

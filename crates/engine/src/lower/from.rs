@@ -19,7 +19,6 @@ use lakebed_grammar::Span;
 
 use super::Lowering;
 use super::POSITION;
-use super::WITH_POSITION;
 use super::expression::Clause;
 use super::expression::Place;
 use super::expression::RowNumber;
@@ -141,7 +140,8 @@ impl Lowering<'_> {
             TableFactor::Table { name, alias, args: None, sample: None, version: None, .. } => {
                 let written = syntax::name_text(name);
                 if let Some(named) = self.named.iter().rev().find(|named| named.name == written) {
-                    let alias_name = alias.as_ref().map_or(written.as_str(), |a| a.name.value.as_str());
+                    let alias_name =
+                        alias.as_ref().map_or(written.as_str(), |a| a.name.value.as_str());
                     let mut relation = Relation {
                         alias: alias_name.to_string(),
                         columns: named.columns.clone(),
@@ -210,10 +210,10 @@ impl Lowering<'_> {
         };
         let alias = renamed(alias, &mut relation)?;
         scope.relations.push(relation);
-        let internal = format!("{WITH_POSITION}{written}");
-        let name =
-            ObjectName(vec![ObjectNamePart::Identifier(syntax::quoted(&internal, span))]);
-        Ok(plain_table(name, Some(alias.unwrap_or_else(|| syntax::table_alias(shown)))))
+        let name = ObjectName(vec![ObjectNamePart::Identifier(syntax::quoted(written, span))]);
+        // The table goes by its own name, unless it is given another.
+        let alias = alias.or_else(|| (shown != written).then(|| syntax::table_alias(shown)));
+        Ok(plain_table(name, alias))
     }
 
     fn constraint(
@@ -384,7 +384,12 @@ fn renamed(alias: Option<&TableAlias>, relation: &mut Relation) -> Result<Option
         && columns.len() != names.len()
     {
         return Err(Error::planning(
-            format!("'{}' has {} columns and is given {} names", relation.alias, columns.len(), names.len()),
+            format!(
+                "'{}' has {} columns and is given {} names",
+                relation.alias,
+                columns.len(),
+                names.len()
+            ),
             Span::from_sqlparser(alias.name.span),
         ));
     }

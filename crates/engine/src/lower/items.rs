@@ -35,14 +35,29 @@ pub(crate) struct Item {
 
 impl Lowering<'_> {
     /// The columns of a SELECT, with `*` expanded and every name decided.
-    pub(crate) fn items(&self, select: &Select, scope: &Scope, sql_block: bool) -> Result<Vec<Item>> {
+    ///
+    /// In a query inside an expression nobody reads names: there they are made up where rules give
+    /// none.
+    pub(crate) fn items(
+        &self,
+        select: &Select,
+        scope: &Scope,
+        sql_block: bool,
+        anonymous: bool,
+    ) -> Result<Vec<Item>> {
         let mut items: Vec<Item> = Vec::new();
         for item in &select.projection {
             match item {
                 SelectItem::UnnamedExpr(expr) => {
-                    let name = self.name(expr, sql_block)?;
+                    let name = match self.name(expr, sql_block) {
+                        Err(_) if anonymous => format!("__c{}", items.len()),
+                        name => name?,
+                    };
                     let plain = is_column(expr);
-                    push(&mut items, Item { name, expr: expr.clone(), span: expr.span(), plain, star: false })?;
+                    push(
+                        &mut items,
+                        Item { name, expr: expr.clone(), span: expr.span(), plain, star: false },
+                    )?;
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     let plain = column_name(expr).is_some_and(|name| name == alias.value);
@@ -58,8 +73,11 @@ impl Lowering<'_> {
                 SelectItem::Wildcard(options) => {
                     let span = item.span();
                     if scope.relations.is_empty() {
-                        return Err(Error::planning("SELECT * needs a dataset", Span::from_sqlparser(span))
-                            .with_help("name one: FROM \"path/or/url\""));
+                        return Err(Error::planning(
+                            "SELECT * needs a dataset",
+                            Span::from_sqlparser(span),
+                        )
+                        .with_help("name one: FROM \"path/or/url\""));
                     }
                     let mut merged = Vec::new();
                     for relation in &scope.relations {
@@ -113,11 +131,10 @@ impl Lowering<'_> {
         }
         match names.as_slice() {
             [name] => Ok(name.clone()),
-            _ => Err(Error::planning(
-                "this column needs a name",
-                Span::from_sqlparser(expr.span()),
-            )
-            .with_help("add AS name")),
+            _ => {
+                Err(Error::planning("this column needs a name", Span::from_sqlparser(expr.span()))
+                    .with_help("add AS name"))
+            }
         }
     }
 }

@@ -43,11 +43,10 @@ impl Limit {
                 };
                 Ok(Limit { offset, rows })
             }
-            Some(LimitClause::OffsetCommaLimit { offset, .. }) => Err(Error::planning(
-                "LIMIT takes one number",
-                Span::from_sqlparser(offset.span()),
-            )
-            .with_help("write LIMIT n OFFSET m")),
+            Some(LimitClause::OffsetCommaLimit { offset, .. }) => {
+                Err(Error::planning("LIMIT takes one number", Span::from_sqlparser(offset.span()))
+                    .with_help("write LIMIT n OFFSET m"))
+            }
         }
     }
 
@@ -82,7 +81,9 @@ fn count(expr: &Expr) -> Result<u64> {
             _ => Err(wrong()),
         },
         Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => count(inner).map(|_| 0),
-        Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } | Expr::Nested(inner) => count(inner),
+        Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } | Expr::Nested(inner) => {
+            count(inner)
+        }
         _ => Err(wrong()),
     }
 }

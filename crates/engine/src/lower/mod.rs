@@ -37,9 +37,6 @@ use query::Named;
 /// The hidden column that holds a row's place in its snapshot.
 pub(crate) const POSITION: &str = "__position";
 
-/// Before the name of a table that has [`POSITION`]; the rest is the name as written.
-pub(crate) const WITH_POSITION: &str = "__tql:";
-
 /// What the lowering must know of a dataset.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {

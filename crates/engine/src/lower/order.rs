@@ -79,7 +79,9 @@ impl Keys {
             all.extend(join_keys.iter().cloned());
         }
         // A row without partner has no position there and comes last.
-        all.extend(positions.map(|position| syntax::sort_key(position, self.ascending, !self.ascending)));
+        all.extend(
+            positions.map(|position| syntax::sort_key(position, self.ascending, !self.ascending)),
+        );
         all
     }
 }
@@ -104,7 +106,9 @@ pub(crate) fn shadowed(keys: &[OrderByExpr], computed: &[&str]) -> bool {
         fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
             match expr {
                 Expr::CompoundIdentifier(parts)
-                    if parts.last().is_some_and(|last| self.computed.contains(&last.value.as_str())) =>
+                    if parts
+                        .last()
+                        .is_some_and(|last| self.computed.contains(&last.value.as_str())) =>
                 {
                     ControlFlow::Break(())
                 }

@@ -170,7 +170,8 @@ impl Lowering<'_> {
             let name = cte.alias.name.value.clone();
             let given: Vec<String> =
                 cte.alias.columns.iter().map(|column| column.name.value.clone()).collect();
-            let carry = if with.recursive { Carry::Nothing } else { Carry::Position { dense: false } };
+            let carry =
+                if with.recursive { Carry::Nothing } else { Carry::Position { dense: false } };
             if with.recursive {
                 let columns = Some(given.clone()).filter(|given| !given.is_empty());
                 self.named.push(Named { name: name.clone(), columns, position: false });
@@ -245,7 +246,11 @@ impl Lowering<'_> {
         };
         if columns.len() != others.len() {
             return Err(Error::planning(
-                format!("{op} of {} columns with {}: both sides need as many", columns.len(), others.len()),
+                format!(
+                    "{op} of {} columns with {}: both sides need as many",
+                    columns.len(),
+                    others.len()
+                ),
                 Span::from_sqlparser(right.span()),
             ));
         }
@@ -290,11 +295,9 @@ impl Lowering<'_> {
                 syntax::binary(of, BinaryOperator::Eq, syntax::number(is))
             };
             select.having = match op {
-                SetOperator::Intersect => Some(syntax::binary(
-                    branch("min", 0),
-                    BinaryOperator::And,
-                    branch("max", 1),
-                )),
+                SetOperator::Intersect => {
+                    Some(syntax::binary(branch("min", 0), BinaryOperator::And, branch("max", 1)))
+                }
                 SetOperator::Except | SetOperator::Minus => Some(branch("max", 0)),
                 SetOperator::Union => None,
             };
@@ -307,13 +310,21 @@ impl Lowering<'_> {
     }
 
     /// `SELECT columns AS names, n AS __branch, __position FROM (lowered)`.
-    fn branch(&mut self, lowered: Lowered, columns: &[String], names: &[String], n: u64) -> SetExpr {
+    fn branch(
+        &mut self,
+        lowered: Lowered,
+        columns: &[String],
+        names: &[String],
+        n: u64,
+    ) -> SetExpr {
         let alias = self.fresh();
         let empty = SourceSpan::empty();
         let mut items: Vec<SelectItem> = columns
             .iter()
             .zip(names)
-            .map(|(column, name)| syntax::aliased(syntax::column(&alias, column, empty), name, empty))
+            .map(|(column, name)| {
+                syntax::aliased(syntax::column(&alias, column, empty), name, empty)
+            })
             .collect();
         items.push(syntax::aliased(syntax::number(n), BRANCH, empty));
         let position: Expr = if lowered.position {

@@ -30,8 +30,13 @@ impl Relation {
 
     /// Its position as an expression, if it has one.
     pub fn position(&self) -> Option<Expr> {
-        self.position
-            .then(|| syntax::column(&self.alias, POSITION, datafusion::sql::sqlparser::tokenizer::Span::empty()))
+        self.position.then(|| {
+            syntax::column(
+                &self.alias,
+                POSITION,
+                datafusion::sql::sqlparser::tokenizer::Span::empty(),
+            )
+        })
     }
 }
 
@@ -120,10 +125,8 @@ impl Scope<'_> {
             scope = here.outer;
         }
         let known = self.relations.iter().map(|r| r.alias.as_str());
-        let error = Error::planning(
-            format!("no table '{}' in FROM", relation.value),
-            span_of(relation),
-        );
+        let error =
+            Error::planning(format!("no table '{}' in FROM", relation.value), span_of(relation));
         Err(match nearest(&relation.value, known) {
             Some(name) => error.with_help(format!("did you mean '{name}'?")),
             None => error,
@@ -134,7 +137,10 @@ impl Scope<'_> {
     pub fn unknown(&self, ident: &Ident) -> Error {
         if self.relations.is_empty() && self.outer.is_none() {
             return Error::planning(
-                format!("no column '{}': the query has no FROM and no dataset is open", ident.value),
+                format!(
+                    "no column '{}': the query has no FROM and no dataset is open",
+                    ident.value
+                ),
                 span_of(ident),
             )
             .with_help("name a dataset: FROM \"path/or/url\"");

@@ -96,7 +96,10 @@ impl Lowering<'_> {
             .map_err(|error| Error::planning(error.to_string(), Span::from_sqlparser(span)))?;
         let missing = place.missing_is_null();
         if arguments.len() == 1 {
-            let name = if missing { "tensor_slice_or_null" } else { "tensor_slice" };
+            // Without a position nothing can be out of range, and a call that cannot fail may move
+            // below sorts and limits, down to the scan.
+            let fails = constant.iter().any(|part| matches!(part, Subscript::Index(_)));
+            let name = if missing || !fails { "tensor_slice_or_null" } else { "tensor_slice" };
             arguments.push(syntax::text(subscript::format_list(&constant), span));
             return Ok(syntax::call(name, span, arguments));
         }

@@ -27,7 +27,9 @@ pub(super) fn json(cells: &Cells, row: usize) -> Value {
     }
     match &cells.form {
         Form::Tensor(tensor) => tensor_value(tensor, row),
-        Form::Scalar => number(&cells.array, row).unwrap_or_else(|| shown(&cells.array, row).into()),
+        Form::Scalar => {
+            number(&cells.array, row).unwrap_or_else(|| shown(&cells.array, row).into())
+        }
         Form::Label(codes) => match (&cells.ty, codes.as_primitive_opt::<UInt64Type>()) {
             (Some(ty), Some(codes)) => class_name(ty, codes.value(row)).into(),
             _ => Value::Null,

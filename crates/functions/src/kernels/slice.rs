@@ -165,7 +165,8 @@ impl TensorFunction for Slice {
 
     fn placement(&self, args: &[ExpressionPlacement]) -> ExpressionPlacement {
         match args {
-            [ExpressionPlacement::Column, ExpressionPlacement::Literal] => {
+            // What may fail must not move to rows that a sort with a limit would have dropped.
+            [ExpressionPlacement::Column, ExpressionPlacement::Literal] if self.or_null => {
                 ExpressionPlacement::MoveTowardsLeafNodes
             }
             _ => ExpressionPlacement::KeepInPlace,
