@@ -33,6 +33,14 @@ pub enum Error {
         /// What to do.
         hint: String,
     },
+    /// Arguments that are missing.
+    #[error("{message}\n\nUsage: {usage}\n\nFor more information, try '--help'.")]
+    Usage {
+        /// What is missing.
+        message: String,
+        /// How it is written.
+        usage: &'static str,
+    },
     /// `verify` found damage.
     #[error("'{url}' is damaged in {places} {}", if *places == 1 { "place" } else { "places" })]
     Damaged {
@@ -66,6 +74,11 @@ impl Error {
     /// True if the reader of the output has gone.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Error::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+    }
+
+    /// 2 for wrong use, 1 for everything else.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Error::Usage { .. }) { 2 } else { 1 }
     }
 
     /// The message, the place in the query, and what to do about it.

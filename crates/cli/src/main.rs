@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "{}", error.report());
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }

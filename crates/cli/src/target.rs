@@ -1,6 +1,7 @@
 //! The dataset that an argument names.
 
 use std::path::Path;
+use std::time::Instant;
 
 use lakebed::core::Schema;
 use lakebed::dataset::Dataset;
@@ -17,7 +18,17 @@ const OURS: [&str; 5] = ["lakebed.json", "hint", "log", "meta", "data"];
 
 /// Opens a dataset, perhaps at a version.
 pub async fn open(url: &str) -> Result<Dataset> {
-    Ok(Dataset::open(url, Options::default()).await?)
+    let begun = Instant::now();
+    let dataset = Dataset::open(url, Options::default()).await?;
+    tracing::debug!(
+        url,
+        version = dataset.version(),
+        rows = dataset.num_rows(),
+        requests = dataset.metrics().snapshot().requests(),
+        elapsed = units::time(begun.elapsed()),
+        "opened"
+    );
+    Ok(dataset)
 }
 
 /// Opens a dataset to add rows, or makes one with the columns of `schema`.

@@ -4,6 +4,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use arrow::array::Array;
+use arrow::array::ArrayRef;
+use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
 use lakebed_dataset::Dataset;
@@ -145,11 +147,23 @@ fn note(problem: Problem, listed: &mut Vec<Problem>, count: &mut u64) {
 }
 
 fn bytes_of(batch: &RecordBatch) -> u64 {
-    let sizes = batch.columns().iter().map(|array| {
-        let slice = array.to_data().get_slice_memory_size();
-        slice.unwrap_or_else(|_| array.get_array_memory_size())
-    });
-    u64::try_from(sizes.sum::<usize>()).unwrap_or(u64::MAX)
+    batch.columns().iter().map(bytes_of_array).sum()
+}
+
+/// Views are counted by what they show: the buffers behind them may be shared.
+fn bytes_of_array(array: &ArrayRef) -> u64 {
+    if let Some(files) = array.as_binary_view_opt() {
+        return files.lengths().map(u64::from).sum();
+    }
+    if let Some(texts) = array.as_string_view_opt() {
+        return texts.lengths().map(u64::from).sum();
+    }
+    if let Some(parts) = array.as_struct_opt() {
+        return parts.columns().iter().map(bytes_of_array).sum();
+    }
+    let slice = array.to_data().get_slice_memory_size();
+    let bytes = slice.unwrap_or_else(|_| array.get_array_memory_size());
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

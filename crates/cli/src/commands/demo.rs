@@ -40,14 +40,14 @@ impl Demo {
                 (temporary.path().join("demo").to_string_lossy().into_owned(), false)
             }
         };
-        let dataset = make(&url).await?;
-        let log = dataset.log(usize::MAX).await?;
+        let (dataset, drawn) = make(&url).await?;
         writeln!(
             out,
-            "Drew {} in {}, in {}: pictures of shapes by day, at dusk and at night,\n\
-             with boxes, labels, masks, embeddings, captions and JSON. Every commit is a version.\n",
+            "{} {} in {} in {}: shapes by day, at dusk and at night, with\n\
+             boxes, labels, masks, embeddings, captions and JSON. Every commit is a version.\n",
+            if drawn { "Drew" } else { "Opened" },
             units::count(dataset.num_rows(), "picture"),
-            units::count(u64::try_from(log.len()).unwrap_or(u64::MAX), "commit"),
+            units::count(dataset.version(), "commit"),
             units::time(begun.elapsed()),
         )?;
         out.flush()?;
@@ -72,12 +72,12 @@ impl Demo {
     }
 }
 
-/// The demo's dataset, which an earlier run may have left.
-async fn make(url: &str) -> Result<Dataset> {
+/// The demo's dataset, and whether it is new: an earlier run may have left it.
+async fn make(url: &str) -> Result<(Dataset, bool)> {
     match Dataset::open(url, Options::default()).await {
         Err(lakebed::dataset::Error::NotADataset { .. }) => {
             target::check_free(url)?;
-            Ok(demo::create(url, Options::default()).await?)
+            Ok((demo::create(url, Options::default()).await?, true))
         }
         Err(error) => Err(error.into()),
         Ok(dataset) => {
@@ -86,7 +86,7 @@ async fn make(url: &str) -> Result<Dataset> {
             };
             let whole = u64::try_from(demo::ROWS).unwrap_or(u64::MAX);
             if names(dataset.schema()) == names(&demo::schema()?) && dataset.num_rows() == whole {
-                return Ok(dataset);
+                return Ok((dataset, false));
             }
             Err(Error::Refused {
                 message: format!("'{url}' holds another dataset"),

@@ -77,8 +77,18 @@ impl Info {
             units::count(u64::try_from(fragments.len()).unwrap_or(u64::MAX), "fragment"),
             units::bytes(stored),
         )?;
-        let head =
-            ["column", "type", "meaning", "shape", "null", "min", "max", "kept", "chunks", "size"];
+        let head = [
+            "column",
+            "type",
+            "meaning",
+            "shape",
+            "null",
+            "min",
+            "max",
+            "compression",
+            "chunks",
+            "size",
+        ];
         let mut shown = table::table(head);
         for (column, summary) in columns.iter().zip(&summaries) {
             shown.add_row(line(column, summary));
@@ -141,7 +151,8 @@ fn line(column: &Column, summary: &Summary) -> [String; 10] {
 
 fn meaning(column: &Column) -> String {
     let mut text = match column.htype {
-        HType::Generic => String::new(),
+        // The type says it already.
+        HType::Generic | HType::Text | HType::Json => String::new(),
         htype => htype.to_string(),
     };
     if let Some(format) = column.box_format {
@@ -200,7 +211,8 @@ fn shown(column: &Column, scalar: &Scalar) -> String {
 /// Six digits at most; whole numbers as they are.
 fn number(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {
-        return value.to_string();
+        // Without the sign of -0.
+        return (value + 0.0).to_string();
     }
     let text = format!("{value:.4}");
     let short = text.trim_end_matches('0').trim_end_matches('.');

@@ -21,14 +21,12 @@ pub enum Command {
     /// Import a folder of images into a dataset
     Ingest(ingest::Ingest),
     /// Run a query in TQL or SQL
-    #[command(allow_missing_positional = true)]
     Query(query::Query),
     /// Show columns, rows, shapes, sizes and statistics of a dataset
     Info(info::Info),
     /// Show the commits of a dataset, the newest first
     Log(log::Log),
     /// Show how a query will be run, or what running it cost
-    #[command(allow_missing_positional = true)]
     Explain(explain::Explain),
     /// Check every byte of a dataset against its checksum
     Verify(verify::Verify),

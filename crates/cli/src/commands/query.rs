@@ -12,6 +12,8 @@ use crate::rows;
 use crate::rows::Format;
 use crate::target;
 
+const USAGE: &str = "lakebed query [OPTIONS] [DATASET] <TEXT>";
+
 const EXAMPLES: &str = r#"Examples:
   lakebed query photos.lakebed "SELECT images[0:64, 0:64, :] AS corner, labels LIMIT 3"
   lakebed query photos.lakebed --sql "SELECT labels, count(*) FROM dataset GROUP BY labels"
@@ -21,15 +23,10 @@ const EXAMPLES: &str = r#"Examples:
 With DATASET, TQL needs no FROM; both languages call it `dataset`."#;
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub struct Query {
-    /// The dataset that the query is about; FROM may name others, in double quotes
-    dataset: Option<String>,
-    /// The query
-    text: String,
-    /// The query is in SQL, not in TQL
-    #[arg(long)]
-    sql: bool,
+    #[command(flatten)]
+    asked: Asked,
     /// How to write the rows
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -38,30 +35,55 @@ pub struct Query {
     max_rows: Option<usize>,
 }
 
+/// What is asked, and of what.
+#[derive(Debug, Args)]
+pub struct Asked {
+    /// The dataset that the query is about; FROM may name others, in double quotes
+    #[arg(value_name = "DATASET")]
+    first: Option<String>,
+    /// The query
+    #[arg(value_name = "TEXT")]
+    second: Option<String>,
+    /// The query is in SQL, not in TQL
+    #[arg(long)]
+    sql: bool,
+}
+
 impl Query {
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
-        let session = session(self.dataset.as_deref(), &self.text).await?;
-        let language = language(self.sql);
-        rows::run(&session, language, &self.text, self.format, self.max_rows, out).await
+        let text = self.asked.text(USAGE)?;
+        let session = self.asked.session(text).await?;
+        rows::run(&session, self.asked.language(), text, self.format, self.max_rows, out).await
     }
 }
 
-/// The language that `--sql` chooses.
-pub fn language(sql: bool) -> Language {
-    if sql { Language::Sql } else { Language::Tql }
-}
+impl Asked {
+    /// The query: the last of the two, whether there is a dataset before it or not.
+    pub fn text(&self, usage: &'static str) -> Result<&str> {
+        self.second.as_deref().or(self.first.as_deref()).ok_or_else(|| Error::Usage {
+            message: "the text of a query is missing".to_string(),
+            usage,
+        })
+    }
 
-/// A session whose current dataset is the one named, if any.
-pub async fn session(dataset: Option<&str>, text: &str) -> Result<Session> {
-    let session = Session::new().map_err(Error::query(text))?;
-    if let Some(url) = dataset {
-        if url.contains(char::is_whitespace) && !text.contains(char::is_whitespace) {
-            return Err(Error::Refused {
-                message: format!("'{url}' looks like a query, and a dataset is named first"),
-                hint: format!("lakebed query {text} \"{url}\""),
-            });
+    /// The language of the query.
+    pub fn language(&self) -> Language {
+        if self.sql { Language::Sql } else { Language::Tql }
+    }
+
+    /// A session whose current dataset is the one named, if any.
+    pub async fn session(&self, text: &str) -> Result<Session> {
+        let session = Session::new().map_err(Error::query(text))?;
+        let url = self.first.as_deref().filter(|_| self.second.is_some());
+        if let Some(url) = url {
+            if url.contains(char::is_whitespace) && !text.contains(char::is_whitespace) {
+                return Err(Error::Refused {
+                    message: format!("'{url}' looks like a query, and the dataset comes first"),
+                    hint: format!("write {text} before the query"),
+                });
+            }
+            session.set_current(target::open(url).await?);
         }
-        session.set_current(target::open(url).await?);
+        Ok(session)
     }
-    Ok(session)
 }

@@ -45,7 +45,9 @@ fn subscripts_that_do_not_fit() {
 #[test]
 fn types_that_do_not_fit() {
     let error = wrong("SELECT captions WHERE boxes == 'ring'");
-    assert!(!marked(&error).is_empty(), "{error}");
+    assert!(error.contains("`f32[?,4]` and `text`"), "{error}");
+    let error = wrong("SELECT score + captions AS x");
+    assert_eq!(marked(&error), "score + captions");
     let class = wrong("SELECT captions WHERE scene == 'nigth'");
     assert!(class.contains("'night'"), "{class}");
 }

@@ -79,6 +79,19 @@ fn rows_are_limited_in_tables_only_unless_asked() {
 }
 
 #[test]
+fn many_columns_on_a_narrow_terminal_become_records() {
+    let text = "SELECT captions, scene, score, labels, SHAPE(images) AS s LIMIT 2";
+    let mut narrow = command(with_demo(), &["query", "demo", text]);
+    let out = String::from_utf8(narrow.env("COLUMNS", "60").output().unwrap().stdout).unwrap();
+    let lines: Vec<&str> = out.lines().map(str::trim_end).collect();
+    assert_eq!(lines[0], "── row 1", "{out}");
+    assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["scene", "dusk"], "{out}");
+    assert_eq!(lines[6], "── row 2", "{out}");
+    assert!(lines[12].starts_with("2 rows, "), "{out}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 60), "{out}");
+}
+
+#[test]
 fn without_a_dataset_expressions_work_and_from_names_one() {
     let folder = ingested();
     let json = |args: &[&str]| {

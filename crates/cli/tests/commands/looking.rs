@@ -96,4 +96,6 @@ fn verbose_tells_on_stderr_what_is_done() {
     let args = ["query", "-v", "--format", "json", "pets.lakebed", "SELECT COUNT(*) AS n"];
     let run = run(folder.path(), &args);
     assert_eq!((run.code, run.out.as_str()), (Some(0), "{\"n\":3}\n"));
+    assert!(run.err.contains("opened") && run.err.contains("version=1"), "{run:?}");
+    assert!(run.err.contains("planned") && run.err.contains("answered"), "{run:?}");
 }

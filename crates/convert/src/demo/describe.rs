@@ -41,7 +41,9 @@ pub(super) fn embedding(picture: &Picture, drawn: &Drawn) -> [f32; EMBEDDING] {
     let area = |kind: Option<Kind>| -> f32 {
         let of =
             picture.objects.iter().filter(|object| kind.is_none_or(|kind| object.kind == kind));
-        of.map(|object| f32::from(object.size) * f32::from(object.size)).sum()
+        // From 0.0: the sum of no floats is -0.0.
+        of.map(|object| f32::from(object.size) * f32::from(object.size))
+            .fold(0.0, |sum, area| sum + area)
     };
     let boxes = area(None);
     let share = |kind: Kind| if boxes > 0.0 { area(Some(kind)) / boxes } else { 0.0 };

@@ -47,7 +47,8 @@ pub const STOPS: &[Stop] = &[
     ),
     tql(
         "Boxes know their convention: how well they match one box [left, top, width, height].",
-        "SELECT boxes, IOU(boxes, ARRAY[[40, 40, 40, 40]]) AS overlap\n\
+        "SELECT captions, boxes[0] AS box, IOU(boxes, ARRAY[[40, 40, 40, 40]]) AS overlap\n\
+         WHERE SHAPE(boxes)[0] == 1\n\
          ORDER BY IOU(boxes, ARRAY[[40, 40, 40, 40]]) DESC LIMIT 3",
     ),
     tql(
