@@ -76,6 +76,17 @@ pub(crate) async fn create_named(shared: &Shared, key: &str, bytes: Vec<u8>) -> 
     }
 }
 
+/// Refuses a dataset that needs something of its writers; this program knows no such feature.
+pub(crate) fn check_writable(entry: &Entry) -> Result<()> {
+    match entry.writer_features.first() {
+        None => Ok(()),
+        Some(feature) => {
+            let feature = feature.clone();
+            Err(lakebed_format::Error::UnknownFeature { feature }.into())
+        }
+    }
+}
+
 /// One change, made anew on each head until it wins or does not go together with what came first.
 pub(crate) trait Proposal: Send + Sync {
     /// The snapshot after the change on top of `head`, and the objects that it needs written first.
@@ -108,6 +119,7 @@ pub(crate) async fn commit(
     let shared = &base.shared;
     let mut head = base.refresh().await?;
     for _ in 0..shared.options.commit_attempts.max(1) {
+        check_writable(&head.entry)?;
         let proposed = proposal.propose(&head)?;
         let mut entry = proposed.entry;
         entry.number = head.entry.number + 1;

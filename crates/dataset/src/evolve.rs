@@ -32,7 +32,7 @@ impl Proposal for AddColumn {
         }
         let mut entry = (*head.entry).clone();
         column.id = ColumnId(entry.next_column_id);
-        entry.next_column_id += 1;
+        entry.next_column_id = entry.next_column_id.saturating_add(1);
         entry.change = Change::AddColumn { column: column.id.0 };
         schema.columns.push(column);
         schema.validate()?;

@@ -18,6 +18,8 @@ const PARALLEL: usize = 16;
 pub struct LogLine {
     /// The entry's number.
     pub version: u64,
+    /// The commit's id, by which [`crate::Error::CommitUnknown`] is settled.
+    pub id: String,
     /// Microseconds since 1970-01-01 UTC.
     pub time_micros: i64,
     /// What the writer said.
@@ -53,6 +55,7 @@ impl Dataset {
                 .buffered(PARALLEL)
                 .map_ok(|entry| LogLine {
                     version: entry.number,
+                id: entry.id.to_string(),
                     time_micros: entry.time_micros,
                     message: entry.message,
                     change: entry.change,

@@ -10,6 +10,7 @@ use lakebed_format::Entry;
 use lakebed_format::FragmentPointer;
 use lakebed_format::ManifestHeader;
 use lakebed_format::NodePointer;
+use lakebed_format::checksum::Checksum;
 use lakebed_format::checksum::Running;
 use lakebed_format::entry;
 use lakebed_format::entry::SchemaPlace;
@@ -66,6 +67,8 @@ struct Check<'a, F> {
     dataset: &'a Dataset,
     report: VerifyReport,
     seen: BTreeSet<String>,
+    /// The schema object that was read last, by key; `None` if it was damaged.
+    schema: Option<(String, Option<Schema>)>,
     progress: F,
 }
 
@@ -82,6 +85,7 @@ impl Dataset {
             dataset: self,
             report: VerifyReport::default(),
             seen: BTreeSet::new(),
+            schema: None,
             progress,
         };
         check.run().await
@@ -161,21 +165,7 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
         let schema = match &entry.schema {
             SchemaPlace::Inline(schema) => Some(schema.clone()),
             SchemaPlace::Object { object, checksum, .. } => {
-                let key = object.key("meta");
-                match self.object(&key).await? {
-                    None => None,
-                    Some(bytes) if !checksum.matches(&bytes) => {
-                        self.damage(&key, "its checksum does not match".into());
-                        None
-                    }
-                    Some(bytes) => match entry::schema_from_bytes(&bytes) {
-                        Ok(schema) => Some(schema),
-                        Err(e) => {
-                            self.damage(&key, e.to_string());
-                            None
-                        }
-                    },
-                }
+                self.schema(&object.key("meta"), *checksum).await?
             }
         };
         let schema = schema.unwrap_or_else(|| (**self.dataset.schema()).clone());
@@ -204,6 +194,30 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
             }
         }
         Ok(())
+    }
+
+    /// A schema object; most entries share it with the one before.
+    async fn schema(&mut self, key: &str, checksum: Checksum) -> Result<Option<Schema>> {
+        if let Some((found, schema)) = &self.schema {
+            if found == key {
+                return Ok(schema.clone());
+            }
+        }
+        let Some(bytes) = self.object(key).await? else { return Ok(None) };
+        let schema = if checksum.matches(&bytes) {
+            entry::schema_from_bytes(&bytes).map_err(|e| e.to_string())
+        } else {
+            Err("its checksum does not match".to_string())
+        };
+        let schema = match schema {
+            Ok(schema) => Some(schema),
+            Err(reason) => {
+                self.damage(key, reason);
+                None
+            }
+        };
+        self.schema = Some((key.to_string(), schema.clone()));
+        Ok(schema)
     }
 
     /// Every byte of a pack: all before the header under its checksum, then the header itself; and
@@ -269,7 +283,7 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
         let limits = self.dataset.shared.options.limits.clone();
         for column in &schema.columns {
             let Some(address) = header.sections.get(&column.id) else { continue };
-            let range = address.offset..address.offset.saturating_add(address.length);
+            let range = range_of(address.offset, address.length);
             let bytes = store.get_range(key, range).await?;
             let section = if address.checksum.matches(&bytes) {
                 ColumnSection::from_bytes(&bytes, column, header, &limits)
@@ -288,7 +302,7 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
             for (chunk, stats) in section.chunks.iter().zip(&section.stats) {
                 let rows = first_row..first_row + stats.rows;
                 first_row = rows.end;
-                let range = chunk.directory_offset..chunk.directory_offset + chunk.directory_length;
+                let range = range_of(chunk.directory_offset, chunk.directory_length);
                 let directory = store.get_range(key, range).await?;
                 if !chunk.directory_checksum.matches(&directory) {
                     self.hit(key, &column.name, rows, pointer, "a directory is damaged".into());
@@ -301,7 +315,7 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
                         continue;
                     }
                 };
-                let range = chunk.payload_offset..chunk.payload_offset + chunk.payload_length;
+                let range = range_of(chunk.payload_offset, chunk.payload_length);
                 let payload = store.get_range(key, range).await?;
                 let width = column.dtype.width().unwrap_or(1);
                 for items in directory.damaged_items(&payload, width) {
@@ -334,4 +348,9 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
             reason,
         });
     }
+}
+
+/// A place that was read; one that does not exist ends beyond its object.
+fn range_of(offset: u64, length: u64) -> Range<u64> {
+    offset..offset.saturating_add(length)
 }

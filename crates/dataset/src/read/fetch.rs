@@ -312,7 +312,8 @@ impl Dataset {
         }
         let row = match &error {
             lakebed_format::Error::Subscript { row, .. } => {
-                Some(request.fragment.first_position + first_row + row)
+                let first = request.fragment.first_position.saturating_add(first_row);
+                Some(first.saturating_add(*row))
             }
             _ => None,
         };

@@ -37,18 +37,26 @@ impl Proposal for Append {
                 first_row_id: entry.next_row_id,
                 stamp: head.entry.number + 1,
             };
-            entry.next_row_id += pack.rows;
-            rows += pack.rows;
+            entry.next_row_id = add(head, entry.next_row_id, pack.rows)?;
+            rows = rows.saturating_add(pack.rows);
             let epoch = entry.epoch;
             let new = entry.tree.push(fragment, || head.shared.new_object(epoch))?;
             objects
                 .extend(new.into_iter().map(|node| (node.pointer.object.key("meta"), node.bytes)));
         }
-        entry.rows += rows;
+        entry.rows = add(head, entry.rows, rows)?;
         let fragments = u64::try_from(self.packs.len()).unwrap_or(u64::MAX);
         entry.change = Change::Append { rows, fragments };
         Ok(Proposed { entry, schema: None, objects })
     }
+}
+
+/// A counter of the head's entry, raised.
+fn add(head: &Dataset, counter: u64, more: u64) -> Result<u64> {
+    counter.checked_add(more).ok_or_else(|| {
+        let key = lakebed_format::Entry::key(head.entry.number);
+        head.damaged(&key, "log entry", format!("its counter {counter} cannot be right"))
+    })
 }
 
 impl Append {

@@ -39,10 +39,7 @@ impl Dataset {
     /// # Errors
     /// A dataset that needs a feature which this program cannot write.
     pub fn append(&self) -> Result<Writer> {
-        if let Some(feature) = self.entry.writer_features.first() {
-            let feature = feature.clone();
-            return Err(lakebed_format::Error::UnknownFeature { feature }.into());
-        }
+        crate::commit::check_writable(&self.entry)?;
         Ok(Writer {
             base: self.clone(),
             columns: Arc::from(self.schema.columns.as_slice()),

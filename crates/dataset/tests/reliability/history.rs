@@ -1,0 +1,161 @@
+//! Long histories: any entry opens, order and ids hold, and the cost does not grow.
+
+use lakebed_core::Column;
+use lakebed_core::DType;
+use lakebed_dataset::Dataset;
+use lakebed_dataset::Error;
+use lakebed_dataset::Options;
+use lakebed_dataset::Part;
+use lakebed_format::Entry;
+use lakebed_format::entry;
+use serde_json::json;
+
+use super::append_numbers;
+use super::numbers;
+use super::read;
+use super::read_numbers;
+
+const COMMITS: u64 = 1_150;
+
+/// Appends two rows in each of many commits, within the budget of each.
+async fn long(url: &str) -> Dataset {
+    let mut dataset = Dataset::create(url, numbers(), Options::default()).await.unwrap();
+    let mut most_writes = 0;
+    for i in 0..COMMITS as i64 {
+        let before = dataset.metrics().snapshot();
+        dataset = append_numbers(&dataset, vec![2 * i, 2 * i + 1]).await.unwrap();
+        let cost = dataset.metrics().since(before);
+        assert_eq!((cost.objects_streamed, cost.puts), (1, 1), "a pack and a hint: {cost:?}");
+        assert!((1..=5).contains(&cost.creates), "an entry and at most 4 nodes: {cost:?}");
+        assert!(cost.gets <= 2 && cost.range_gets + cost.sizes + cost.lists == 0, "{cost:?}");
+        most_writes = most_writes.max(cost.writes());
+    }
+    println!("a commit among {COMMITS}: at most {most_writes} writes and 2 reads");
+    dataset
+}
+
+#[tokio::test]
+async fn any_entry_of_a_long_history_opens_with_its_rows_in_order() {
+    let url = "mem://long-history";
+    let dataset = long(url).await;
+    let store = lakebed_store::open(url).unwrap();
+    let bytes = store.get(&Entry::key(COMMITS)).await.unwrap();
+    let levels = Entry::from_bytes(COMMITS, &bytes).unwrap().tree.levels.len();
+    assert_eq!(levels, 2, "the tree has two levels of nodes");
+    for version in [COMMITS, 0, 1, 2, 31, 32, 33, 34, 64, 65, 1024, 1056, 1057, 1088, 1089, 1149] {
+        let old = Dataset::open(&format!("{url}@{version}"), Options::default()).await.unwrap();
+        assert_eq!((old.version(), old.num_rows()), (version, 2 * version));
+        let expected: Vec<i64> = (0..2 * version as i64).collect();
+        assert_eq!(read_numbers(&old).await, expected, "version {version}");
+        let fragments = old.fragments().await.unwrap();
+        for (index, fragment) in fragments.iter().enumerate() {
+            assert_eq!(fragment.index, index);
+            assert_eq!(fragment.first_position, 2 * index as u64);
+            assert_eq!(fragment.first_row_id, 2 * index as u64);
+            assert_eq!(fragment.pointer.stamp, index as u64 + 1);
+        }
+    }
+    let error = dataset.at(COMMITS + 1).await.unwrap_err();
+    assert!(matches!(error, Error::NoSuchVersion { newest: COMMITS, .. }), "{error}");
+    let before = dataset.metrics().snapshot();
+    let log = dataset.log(20).await.unwrap();
+    let cost = dataset.metrics().since(before);
+    let versions: Vec<u64> = log.iter().map(|line| line.version).collect();
+    assert!(versions.into_iter().eq((COMMITS - 19..=COMMITS).rev()));
+    assert!(cost.requests() <= 20, "{cost:?}");
+    assert_eq!(dataset.log(usize::MAX).await.unwrap().len() as u64, COMMITS + 1);
+}
+
+#[tokio::test]
+async fn opening_needs_no_listing_and_survives_any_hint() {
+    let url = "mem://hints";
+    let mut dataset = Dataset::create(url, numbers(), Options::default()).await.unwrap();
+    for i in 0..300 {
+        dataset = append_numbers(&dataset, vec![i]).await.unwrap();
+    }
+    let store = lakebed_store::open(url).unwrap();
+    let cost = async || {
+        let dataset = Dataset::open(url, Options::default()).await.unwrap();
+        assert_eq!((dataset.version(), dataset.num_rows()), (300, 300));
+        let cost = dataset.metrics().snapshot();
+        assert_eq!(cost.lists, 0);
+        cost.requests()
+    };
+    assert!(cost().await <= 3, "a fresh hint");
+    for stale in [299, 290, 64, 0] {
+        store.put("hint", entry::hint_to_bytes(stale).into()).await.unwrap();
+        assert!(cost().await <= 24, "a hint of {stale}");
+    }
+    for ahead in [301, 5_000, u64::MAX] {
+        store.put("hint", entry::hint_to_bytes(ahead).into()).await.unwrap();
+        assert!(cost().await <= 26, "a hint of {ahead}");
+    }
+    for damaged in [&b""[..], b"junk", &[0xff; 40]] {
+        store.put("hint", damaged.to_vec().into()).await.unwrap();
+        assert!(cost().await <= 26);
+    }
+    store.delete("hint").await.unwrap();
+    assert!(cost().await <= 26, "no hint");
+    // The next commit mends it.
+    append_numbers(&dataset, vec![300]).await.unwrap();
+    let dataset = Dataset::open(url, Options::default()).await.unwrap();
+    assert!(dataset.metrics().snapshot().requests() <= 3);
+}
+
+#[tokio::test]
+async fn what_is_no_dataset_is_named() {
+    for url in ["mem://nothing", "/nowhere/at/all"] {
+        let error = Dataset::open(url, Options::default()).await.unwrap_err();
+        assert!(matches!(error, Error::NotADataset { .. }), "{error}");
+        assert!(error.to_string().contains(url));
+    }
+    let url = "mem://names";
+    Dataset::create(url, numbers(), Options::default()).await.unwrap();
+    let error = Dataset::open(&format!("{url}@gone"), Options::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NoSuchRef { .. }), "{error}");
+    assert_eq!(Dataset::open(&format!("{url}@main"), Options::default()).await.unwrap().version(), 0);
+}
+
+#[tokio::test]
+async fn columns_that_are_added_have_fills_or_nulls_in_older_rows() {
+    let url = "mem://evolving";
+    let mut dataset = Dataset::create(url, numbers(), Options::default()).await.unwrap();
+    for i in 0..40 {
+        dataset = append_numbers(&dataset, vec![i]).await.unwrap();
+    }
+    let needs = dataset.add_column(Column::scalar("y", DType::I64), "no").await.unwrap_err();
+    assert!(needs.to_string().contains("needs a fill value"), "{needs}");
+    let taken = dataset.add_column(Column::text("x").nullable(), "no").await.unwrap_err();
+    assert!(taken.to_string().contains('x'), "{taken}");
+    let before = dataset.metrics().snapshot();
+    let column = Column::scalar("y", DType::I64).with_fill(json!(7));
+    dataset = dataset.add_column(column, "y").await.unwrap();
+    dataset = dataset.add_column(Column::text("z").nullable(), "z").await.unwrap();
+    let cost = dataset.metrics().since(before);
+    assert!(cost.writes() <= 4 && cost.range_gets == 0, "rows are not touched: {cost:?}");
+    // A writer that knows of neither, and one that gives both.
+    dataset = append_numbers(&dataset, vec![40]).await.unwrap();
+    let text: arrow::array::ArrayRef =
+        std::sync::Arc::new(arrow::array::StringViewArray::from(vec!["new"]));
+    let number = |n: i64| -> arrow::array::ArrayRef {
+        std::sync::Arc::new(arrow::array::Int64Array::from(vec![n]))
+    };
+    let batch = super::batch(dataset.schema(), vec![number(41), number(8), text]);
+    dataset = super::append(&dataset, &batch).await.unwrap();
+    let batches = read(&dataset, &["x", "y", "z"]).await.unwrap();
+    assert_eq!(batches.len(), 42);
+    for (i, batch) in batches.iter().enumerate() {
+        let y = if i == 41 { 8 } else { 7 };
+        assert_eq!((batch.column(0), batch.column(1)), (&number(i as i64), &number(y)));
+        assert_eq!(batch.column(2).null_count(), usize::from(i != 41));
+    }
+    // Older entries do not have them.
+    let old = dataset.at(40).await.unwrap();
+    assert_eq!(old.schema().columns.len(), 1);
+    assert!(read(&old, &["y"]).await.is_err());
+    assert_eq!(dataset.log(3).await.unwrap()[2].message, "z");
+    let part = Part::Shape;
+    let id = dataset.schema().column("y").unwrap().id;
+    let read = lakebed_dataset::ColumnRead { column: id, part };
+    assert!(read.field(dataset.schema()).is_ok());
+}
