@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 
 use thiserror::Error as ThisError;
 
+use crate::units;
+
 /// The result of this program's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -83,8 +85,12 @@ impl Error {
 
     /// The message, the place in the query, and what to do about it.
     pub fn report(&self) -> String {
-        let hint = match self {
+        let message = match self {
             Error::Query { text, source } => return source.render(text),
+            Error::Import(error) => units::line(&error.to_string()),
+            other => other.to_string(),
+        };
+        let hint = match self {
             Error::Refused { hint, .. } => Some(hint.as_str()),
             Error::Import(lakebed::convert::Error::File(_)) => {
                 Some("nothing was committed; --on-error skip leaves such files out and lists them")
@@ -92,8 +98,8 @@ impl Error {
             _ => None,
         };
         match hint {
-            Some(hint) => format!("error: {self}\nhint: {hint}"),
-            None => format!("error: {self}"),
+            Some(hint) => format!("error: {message}\nhint: {hint}"),
+            None => format!("error: {message}"),
         }
     }
 }

@@ -36,6 +36,11 @@ pub fn count(number: u64, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
+/// A text on one line.
+pub fn line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// How many a second, as a whole number.
 pub fn rate(number: u64, elapsed: Duration) -> u64 {
     let micros = elapsed.as_micros().max(1);

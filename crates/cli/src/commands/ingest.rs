@@ -120,7 +120,7 @@ fn bar(rows: u64) -> ProgressBar {
 fn tell(what: &str, listed: &[Problem], count: u64) -> Result<()> {
     let mut stderr = std::io::stderr().lock();
     for problem in listed.iter().take(TOLD) {
-        writeln!(stderr, "{what}: {problem}")?;
+        writeln!(stderr, "{what}: {}", units::line(&problem.to_string()))?;
     }
     let told = u64::try_from(listed.len().min(TOLD)).unwrap_or(u64::MAX);
     if count > told {
