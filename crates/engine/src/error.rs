@@ -44,7 +44,7 @@ pub enum Error {
         span: Option<Span>,
         /// Why.
         #[source]
-        source: lakebed_dataset::Error,
+        source: Box<lakebed_dataset::Error>,
     },
     /// The query failed while it ran.
     #[error("{message}")]
@@ -53,11 +53,11 @@ pub enum Error {
         message: String,
         /// The error as DataFusion gave it.
         #[source]
-        source: DataFusionError,
+        source: Box<DataFusionError>,
     },
     /// The session cannot be set up.
     #[error("cannot set up a session: {0}")]
-    Session(#[source] DataFusionError),
+    Session(#[source] Box<DataFusionError>),
     /// A value that cannot be shown.
     #[error(transparent)]
     Value(#[from] lakebed_core::Error),
@@ -106,9 +106,14 @@ impl Error {
         lakebed_grammar::render_error(query, self.span(), &self.to_string(), self.help())
     }
 
+    /// The error of a session that cannot be made.
+    pub(crate) fn session(source: DataFusionError) -> Error {
+        Error::Session(Box::new(source))
+    }
+
     /// The error of a running plan.
     pub(crate) fn execution(source: DataFusionError) -> Error {
-        Error::Execution { message: plain_message(&source), source }
+        Error::Execution { message: plain_message(&source), source: Box::new(source) }
     }
 }
 

@@ -76,18 +76,18 @@ impl Operators {
             return None;
         }
         let native = if is_comparison(op) {
-            match (left, right) {
+            matches!(
+                (left, right),
                 (Kind::Integer, Kind::Integer)
-                | (Kind::Bool, Kind::Bool)
-                | (Kind::Text, Kind::Text)
-                | (Kind::Label, Kind::Integer)
-                | (Kind::Integer, Kind::Label)
-                | (Kind::Time, Kind::Time | Kind::Text)
-                | (Kind::Text, Kind::Time) => true,
-                (Kind::Decimal, Kind::Decimal | Kind::Integer | Kind::Float)
-                | (Kind::Integer | Kind::Float, Kind::Decimal) => true,
-                _ => false,
-            }
+                    | (Kind::Bool, Kind::Bool)
+                    | (Kind::Text, Kind::Text)
+                    | (Kind::Label, Kind::Integer)
+                    | (Kind::Integer, Kind::Label)
+                    | (Kind::Time, Kind::Time | Kind::Text)
+                    | (Kind::Text, Kind::Time)
+                    | (Kind::Decimal, Kind::Decimal | Kind::Integer | Kind::Float)
+                    | (Kind::Integer | Kind::Float, Kind::Decimal)
+            )
         } else {
             either(Kind::Time) || either(Kind::Decimal)
         };

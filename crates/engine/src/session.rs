@@ -1,6 +1,7 @@
 //! The engine's front door.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -115,7 +116,7 @@ impl SessionBuilder {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
             .build_arc()
-            .map_err(Error::Session)?;
+            .map_err(Error::session)?;
         let state = |language: Language| {
             let mut config = SessionConfig::new()
                 .with_target_partitions(self.partitions)
@@ -263,9 +264,9 @@ impl Session {
     ) -> Result<HashMap<String, lower::Table>> {
         let mut tables = HashMap::new();
         for (name, span) in lower::names(query) {
-            if !tables.contains_key(&name) {
-                let dataset = open(catalog, &name, span).await?;
-                tables.insert(name, table(&dataset));
+            if let Entry::Vacant(place) = tables.entry(name) {
+                let dataset = open(catalog, place.key(), span).await?;
+                place.insert(table(&dataset));
             }
         }
         Ok(tables)
@@ -279,7 +280,7 @@ impl Session {
         statement: &Statement,
     ) -> Result<Query> {
         let mut state = state.clone();
-        state.register_catalog_list(catalog.list().map_err(Error::Session)?);
+        state.register_catalog_list(catalog.list().map_err(Error::session)?);
         let query = SqlStatement::Query(Box::new(tree.clone()));
         let planned = match statement.explain {
             None => query,
@@ -315,7 +316,11 @@ async fn open(
     span: Option<lakebed_grammar::Span>,
 ) -> Result<Dataset> {
     let opened = catalog.open(name).await;
-    opened.map_err(|source| Error::Dataset { name: name.to_string(), span, source })
+    opened.map_err(|source| Error::Dataset {
+        name: name.to_string(),
+        span,
+        source: Box::new(source),
+    })
 }
 
 fn table(dataset: &Dataset) -> lower::Table {

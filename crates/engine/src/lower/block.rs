@@ -70,7 +70,7 @@ impl Lowering<'_> {
             None if !select.from.is_empty() => self.from(&select.from, &mut scope, dense)?,
             None => match self.current {
                 Some(current) if carry != Carry::Nothing || uses_columns(select) => {
-                    self.from_current(current, &mut scope)?
+                    self.current_dataset(current, &mut scope)?
                 }
                 _ => From::default(),
             },

@@ -68,7 +68,7 @@ impl Lowering<'_> {
     }
 
     /// The dataset that stands for a missing FROM.
-    pub(crate) fn from_current(&mut self, name: &str, scope: &mut Scope) -> Result<From> {
+    pub(crate) fn current_dataset(&mut self, name: &str, scope: &mut Scope) -> Result<From> {
         let factor = self.dataset(name, name, None, SourceSpan::empty(), scope)?;
         Ok(From { tables: syntax::from_one(factor), join_keys: Vec::new() })
     }

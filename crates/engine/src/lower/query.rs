@@ -188,7 +188,7 @@ impl Lowering<'_> {
                     .push(TableAliasColumnDef { name: syntax::made(POSITION), data_type: None });
             }
             lowered_cte.alias.name = syntax::quoted(&name, cte.alias.name.span);
-            lowered_cte.query = Box::new(lowered.query);
+            *lowered_cte.query = lowered.query;
             self.named.push(Named { name, columns, position: lowered.position });
         }
         Ok(lowered_with)

@@ -21,7 +21,7 @@ use crate::error::Result;
 enum Bound {
     None,
     Constant(i64),
-    Row(Expr),
+    Row(Box<Expr>),
 }
 
 impl Lowering<'_> {
@@ -84,7 +84,7 @@ impl Lowering<'_> {
                             Bound::Constant(value) => text.push_str(&value.to_string()),
                             Bound::Row(expr) => {
                                 text.push('$');
-                                arguments.push(expr);
+                                arguments.push(*expr);
                             }
                         }
                     }
@@ -114,7 +114,7 @@ impl Lowering<'_> {
             Some(value) => Ok(Bound::Constant(value)),
             None => {
                 refuse_float(bound)?;
-                Ok(Bound::Row(self.value(bound, place)?))
+                Ok(Bound::Row(Box::new(self.value(bound, place)?)))
             }
         }
     }

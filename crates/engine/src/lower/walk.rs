@@ -88,27 +88,18 @@ fn arguments(function: &Function) -> Vec<&Expr> {
     all
 }
 
-/// The arguments between the parentheses of a call.
+/// The arguments between the parentheses of a call, `*` apart.
 pub(crate) fn plain_arguments(function: &Function) -> Vec<&Expr> {
     let FunctionArguments::List(list) = &function.args else { return Vec::new() };
-    let expression = |argument: &FunctionArgExpr| match argument {
-        FunctionArgExpr::Expr(_) => true,
-        _ => false,
-    };
     list.args
         .iter()
         .filter_map(|argument| match argument {
             FunctionArg::Named { arg, .. }
             | FunctionArg::ExprNamed { arg, .. }
-            | FunctionArg::Unnamed(arg)
-                if expression(arg) =>
-            {
-                match arg {
-                    FunctionArgExpr::Expr(expr) => Some(expr),
-                    _ => None,
-                }
-            }
-            _ => None,
+            | FunctionArg::Unnamed(arg) => match arg {
+                FunctionArgExpr::Expr(expr) => Some(expr),
+                _ => None,
+            },
         })
         .collect()
 }
