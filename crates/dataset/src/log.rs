@@ -55,7 +55,7 @@ impl Dataset {
                 .buffered(PARALLEL)
                 .map_ok(|entry| LogLine {
                     version: entry.number,
-                id: entry.id.to_string(),
+                    id: entry.id.to_string(),
                     time_micros: entry.time_micros,
                     message: entry.message,
                     change: entry.change,

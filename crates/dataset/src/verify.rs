@@ -198,10 +198,8 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
 
     /// A schema object; most entries share it with the one before.
     async fn schema(&mut self, key: &str, checksum: Checksum) -> Result<Option<Schema>> {
-        if let Some((found, schema)) = &self.schema {
-            if found == key {
-                return Ok(schema.clone());
-            }
+        if let Some((_, schema)) = self.schema.as_ref().filter(|(found, _)| found == key) {
+            return Ok(schema.clone());
         }
         let Some(bytes) = self.object(key).await? else { return Ok(None) };
         let schema = if checksum.matches(&bytes) {

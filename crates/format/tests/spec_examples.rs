@@ -1,6 +1,8 @@
 //! The worked examples of `SPEC.md` are what the program writes. On a difference the right bytes
 //! are printed, to be pasted there.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
+
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -56,7 +58,8 @@ fn the_chunk_is_as_written_in_the_specification() {
 
 #[test]
 fn the_examples_of_light_encodings_are_what_is_written() {
-    let hex = |bytes: Vec<u8>| bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
+    let hex =
+        |bytes: Vec<u8>| bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
     for bytes in [
         lakebed_codec::integers::encode(&[7, 7]),
         lakebed_codec::integers::encode(&[10, 15, 17]),

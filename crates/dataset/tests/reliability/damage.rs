@@ -95,9 +95,10 @@ impl Victim {
                 Err(error) => {
                     assert!(error.is_damage(), "{key}, {column}: {error}");
                     readable = false;
-                    let names = report.damage.iter().any(|damage| {
-                        damage.column.as_ref().is_none_or(|named| named == column)
-                    });
+                    let names = report
+                        .damage
+                        .iter()
+                        .any(|damage| damage.column.as_ref().is_none_or(|named| named == column));
                     assert!(names, "{key}: '{column}' is unreadable, verify says {report:?}");
                 }
             }
@@ -159,7 +160,9 @@ async fn every_flipped_byte_is_found_and_none_is_read() {
     let all: BTreeSet<String> = victim.columns.iter().cloned().collect();
     assert_eq!(columns, all, "damage of every column is put to it");
     assert!(victim.look("nothing").await.report.unwrap().damage.is_empty());
-    println!("{flips} flips found: {unopenable} keep it from opening, {unreadable} from reading all");
+    println!(
+        "{flips} flips found: {unopenable} keep it from opening, {unreadable} from reading all"
+    );
 }
 
 #[tokio::test]
@@ -167,7 +170,8 @@ async fn damage_of_samples_names_their_rows() {
     let victim = Victim::varied().await;
     let (key, bytes) = victim.files.iter().find(|(key, _)| key.starts_with("data/")).unwrap();
     // The file of row 5 (or 17) of the images: PNGs are kept as they are.
-    let mut starts = bytes.windows(4).enumerate().filter(|(_, w)| *w == b"\x89PNG").map(|(at, _)| at);
+    let mut starts =
+        bytes.windows(4).enumerate().filter(|(_, w)| *w == b"\x89PNG").map(|(at, _)| at);
     let mut flipped = bytes.clone();
     flipped[starts.nth(5).unwrap() + 20] ^= 1;
     let report = victim.with(key, &flipped).await.report.unwrap();
@@ -205,7 +209,8 @@ async fn truncated_lengthened_and_missing_objects_are_found() {
 async fn swapped_objects_are_found() {
     let victim = Victim::varied().await;
     for folder in ["data/", "log/"] {
-        let keys: Vec<&String> = victim.files.keys().filter(|key| key.starts_with(folder)).collect();
+        let keys: Vec<&String> =
+            victim.files.keys().filter(|key| key.starts_with(folder)).collect();
         let (a, b) = (keys[0], keys[1]);
         std::fs::write(victim.path(a), &victim.files[b]).unwrap();
         let outcome = victim.with(b, &victim.files[a]).await;
@@ -234,7 +239,8 @@ async fn damaged_nodes_and_schemas_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let url = folder.path().to_str().unwrap();
     let mut columns = vec![Column::scalar("x", DType::I64)];
-    columns.extend((0..60).map(|i| Column::text(format!("a/column/with/a/long/name/{i}")).nullable()));
+    columns
+        .extend((0..60).map(|i| Column::text(format!("a/column/with/a/long/name/{i}")).nullable()));
     let schema = Schema::new(columns).unwrap();
     let mut dataset = Dataset::create(url, schema, Options::default()).await.unwrap();
     for i in 0..33 {

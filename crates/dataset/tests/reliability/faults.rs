@@ -80,7 +80,8 @@ async fn whichever_request_of_a_commit_fails_nothing_is_half_there() {
     for (fault, landed) in mishaps() {
         for forever in [false, true] {
             for nth in 1.. {
-                let place = Place::new(format!("commit-{fault:?}-{landed}-{forever}-{nth}"), 5).await;
+                let place =
+                    Place::new(format!("commit-{fault:?}-{landed}-{forever}-{nth}"), 5).await;
                 let before = place.open().await.unwrap();
                 let truth = read_all(&before).await.unwrap();
                 let rows = varied_rows(before.schema(), 5, 9);
@@ -125,7 +126,9 @@ async fn whichever_request_of_a_commit_fails_nothing_is_half_there() {
         }
     }
     assert!(committed > 0 && refused > 0 && unknown > 0);
-    println!("{runs} commits with faults: {committed} committed, {refused} refused, {unknown} unknown");
+    println!(
+        "{runs} commits with faults: {committed} committed, {refused} refused, {unknown} unknown"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +137,8 @@ async fn whichever_request_of_a_creation_fails_it_can_be_repeated() {
     for (fault, landed) in mishaps() {
         for forever in [false, true] {
             for nth in 1.. {
-                let place = Place::new(format!("create-{fault:?}-{landed}-{forever}-{nth}"), 0).await;
+                let place =
+                    Place::new(format!("create-{fault:?}-{landed}-{forever}-{nth}"), 0).await;
                 let rule = rule(fault, landed);
                 place.store.fail(if forever { rule.from_nth(nth) } else { rule.nth(nth) });
                 let created = place.create().await;
@@ -221,8 +225,13 @@ async fn a_full_disk_and_a_read_only_folder_are_named() {
         let place = Place::new(format!("named-{fault:?}"), 5).await;
         let dataset = place.open().await.unwrap();
         let truth = read_all(&dataset).await.unwrap();
-        let writes =
-            [Operation::Create, Operation::Put, Operation::Write, Operation::Finish, Operation::Delete];
+        let writes = [
+            Operation::Create,
+            Operation::Put,
+            Operation::Write,
+            Operation::Finish,
+            Operation::Delete,
+        ];
         place.store.fail(Rule::new(&writes, fault));
         let error = append(&dataset, &varied_rows(dataset.schema(), 5, 9)).await.unwrap_err();
         assert!(error.to_string().contains(words), "{error}");

@@ -113,7 +113,10 @@ async fn what_is_no_dataset_is_named() {
     Dataset::create(url, numbers(), Options::default()).await.unwrap();
     let error = Dataset::open(&format!("{url}@gone"), Options::default()).await.unwrap_err();
     assert!(matches!(error, Error::NoSuchRef { .. }), "{error}");
-    assert_eq!(Dataset::open(&format!("{url}@main"), Options::default()).await.unwrap().version(), 0);
+    assert_eq!(
+        Dataset::open(&format!("{url}@main"), Options::default()).await.unwrap().version(),
+        0
+    );
 }
 
 #[tokio::test]

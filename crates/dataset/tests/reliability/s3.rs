@@ -16,7 +16,11 @@ use super::server::S3Server;
 use super::varied;
 use super::varied_rows;
 
-async fn open(server: &S3Server, prefix: &str, schema: Option<lakebed_core::Schema>) -> Result<Dataset> {
+async fn open(
+    server: &S3Server,
+    prefix: &str,
+    schema: Option<lakebed_core::Schema>,
+) -> Result<Dataset> {
     let url = server.url(prefix);
     let settings = server.options();
     let settings: Vec<(&str, &str)> = settings.iter().map(|(k, v)| (*k, v.as_str())).collect();
@@ -93,14 +97,10 @@ async fn writers_on_s3_do_not_lose_each_others_commits() {
 async fn lost_answers_on_the_wire_commit_once() {
     let server = S3Server::start();
     let dataset = open(&server, "lost", Some(numbers())).await.unwrap();
-    for (i, mishap) in [
-        Mishap::LandsUnanswered,
-        Mishap::Conflict,
-        Mishap::LandsUnavailable,
-        Mishap::NeverArrives,
-    ]
-    .into_iter()
-    .enumerate()
+    for (i, mishap) in
+        [Mishap::LandsUnanswered, Mishap::Conflict, Mishap::LandsUnavailable, Mishap::NeverArrives]
+            .into_iter()
+            .enumerate()
     {
         let number: arrow::array::ArrayRef =
             std::sync::Arc::new(arrow::array::Int64Array::from(vec![i as i64]));

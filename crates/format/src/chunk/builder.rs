@@ -18,7 +18,7 @@ use crate::CHUNK_TARGET;
 use crate::error::Result;
 
 /// The most rows of a chunk, so that its directory stays small.
-const MAX_ROWS: usize = 1 << 21;
+pub(crate) const MAX_ROWS: usize = 1 << 21;
 
 /// Collects the samples of one column and cuts them into chunks.
 #[derive(Debug)]

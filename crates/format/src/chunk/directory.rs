@@ -10,6 +10,7 @@ use lakebed_core::Limits;
 use lakebed_core::Shape;
 
 use super::PayloadLayout;
+use super::builder::MAX_ROWS;
 use crate::BLOCK;
 use crate::buffers::BufferWriter;
 use crate::buffers::Buffers;
@@ -175,6 +176,12 @@ impl Directory {
         };
         let layout = PayloadLayout::from_number(layout)?;
         let (rows, items) = (to_usize(WHAT, rows)?, to_usize(WHAT, items)?);
+        if rows > MAX_ROWS {
+            return Err(Error::damaged(WHAT, format!("it has {rows} rows, at most {MAX_ROWS}")));
+        }
+        // Readers allocate for the items they want; a page that repeats one value bounds nothing.
+        let most = limits.max_page_bytes / 8;
+        Limits::check("items of a chunk", to_u64(items), most, "max_page_bytes")?;
         if to_usize(WHAT, ndim)? != column.ndim() {
             return Err(Error::damaged(
                 WHAT,
