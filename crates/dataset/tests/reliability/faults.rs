@@ -97,7 +97,7 @@ async fn whichever_request_of_a_commit_fails_nothing_is_half_there() {
                 match result {
                     Ok(new) => {
                         assert_eq!((new.version(), after.version()), (2, 2), "{context}");
-                        assert_eq!(all[1..], [rows.clone()], "{context}");
+                        assert_eq!(all[1..], *std::slice::from_ref(&rows), "{context}");
                         committed += 1;
                     }
                     Err(Error::CommitUnknown { number, id, .. }) => {

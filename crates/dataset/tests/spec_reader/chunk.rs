@@ -27,6 +27,9 @@ pub enum Value {
 
 const BLOCK: usize = 16_384;
 
+/// The items of a page, its light encoding and its bytes after decompression.
+type PageOfItems = (std::ops::Range<usize>, u64, Vec<u8>);
+
 struct Directory<'a> {
     table: Table<'a>,
     items: usize,
@@ -88,7 +91,7 @@ impl Directory<'_> {
     }
 
     /// The pages with the items in them.
-    fn pages_with_items(&self, payload: &[u8]) -> Res<Vec<(std::ops::Range<usize>, u64, Vec<u8>)>> {
+    fn pages_with_items(&self, payload: &[u8]) -> Res<Vec<PageOfItems>> {
         let ends = if self.pages == 0 { Vec::new() } else { self.table.integers(6, self.pages)? };
         let mut begin = 0;
         let mut list = Vec::new();

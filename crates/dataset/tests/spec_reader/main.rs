@@ -59,7 +59,7 @@ fn text(text: impl Into<String>) -> Value {
 }
 
 fn picture(i: usize) -> Value {
-    let shape = [5 + i % 7, 4 + i % 3, if i % 2 == 0 { 3 } else { 1 }];
+    let shape = [5 + i % 7, 4 + i % 3, if i.is_multiple_of(2) { 3 } else { 1 }];
     let count = shape.iter().product::<usize>();
     let pixels: Vec<u8> = (0..count).map(|p| (p * 5 + i) as u8).collect();
     let of = Shape::new(&shape).unwrap();
