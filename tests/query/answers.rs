@@ -101,7 +101,8 @@ async fn subscripts_are_numpys() {
     );
     // An index that a row decides, a mask, and positions out of a list.
     assert_eq!(
-        tql(&s, "SELECT vec[label] AS v, boxes[boxes[:, 0] > 30, 0] AS w, vec[ARRAY[2, 0]] AS z").await,
+        tql(&s, "SELECT vec[label] AS v, boxes[boxes[:, 0] > 30, 0] AS w, vec[ARRAY[2, 0]] AS z")
+            .await,
         json!({
             "v": [2.0, 4.0, 0.0, -3.0, 0.5],
             "w": [[], [], [], [31.0, 32.0], [40.0]],
@@ -140,7 +141,8 @@ async fn pictures_decode_only_for_functions() {
         })
     );
     assert_eq!(
-        tql(&s, "SELECT SHAPE(images) AS s, AMAX(images) AS m WHERE AVG(images[:, :, 1]) > 20").await,
+        tql(&s, "SELECT SHAPE(images) AS s, AMAX(images) AS m WHERE AVG(images[:, :, 1]) > 20")
+            .await,
         json!({ "s": [[4, 5, 3], [4, 5, 3]], "m": [255, 255] })
     );
     // The mean of a slice decodes nothing but what it needs; the column alone stays a file.

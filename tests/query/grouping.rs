@@ -17,7 +17,11 @@ async fn groups_come_in_order_of_first_appearance() {
         json!({ "label": ["cat", "dog", "bird"], "n": [2, 1, 1] })
     );
     assert_eq!(
-        tql(&s, "SELECT label, MAX(id) AS m, COUNT(score) AS n GROUP BY label ORDER BY m DESC LIMIT 2").await,
+        tql(
+            &s,
+            "SELECT label, MAX(id) AS m, COUNT(score) AS n GROUP BY label ORDER BY m DESC LIMIT 2"
+        )
+        .await,
         json!({ "label": ["bird", "cat"], "m": [5, 4], "n": [1, 1] })
     );
     assert_eq!(
@@ -29,7 +33,8 @@ async fn groups_come_in_order_of_first_appearance() {
         json!({ "label": ["dog"], "n": [2] })
     );
     assert_eq!(
-        tql(&s, "SELECT n FROM (SELECT label, COUNT(*) AS n GROUP BY label) WHERE label != 'cat'").await,
+        tql(&s, "SELECT n FROM (SELECT label, COUNT(*) AS n GROUP BY label) WHERE label != 'cat'")
+            .await,
         json!({ "n": [2, 1] })
     );
 }
@@ -44,7 +49,8 @@ async fn whole_tables_aggregate_to_one_row() {
     assert_eq!(tql(&s, "SELECT COUNT(*) AS n WHERE id > 9").await, json!({ "n": [0] }));
     assert_eq!(tql(&s, "SELECT COUNT(DISTINCT label) AS n").await, json!({ "n": [3] }));
     assert_eq!(
-        tql(&s, "SELECT COUNT(*) FILTER (WHERE score > 0) AS n, SUM(SHAPE(boxes)[0]) AS boxes").await,
+        tql(&s, "SELECT COUNT(*) FILTER (WHERE score > 0) AS n, SUM(SHAPE(boxes)[0]) AS boxes")
+            .await,
         json!({ "n": [2], "boxes": [7] })
     );
 }
@@ -58,7 +64,8 @@ async fn inside_an_aggregate_avg_reduces_the_sample() {
         json!({ "m": [10.0, 20.0, null, 40.0, 50.0] })
     );
     assert_eq!(
-        tql(&s, "SELECT label, AVG(AVG(images[2:4, 2:4, :])) AS m, COUNT(*) AS n GROUP BY label").await,
+        tql(&s, "SELECT label, AVG(AVG(images[2:4, 2:4, :])) AS m, COUNT(*) AS n GROUP BY label")
+            .await,
         json!({ "label": ["dog", "cat", "bird"], "m": [10.0, 35.0, 40.0], "n": [2, 2, 1] })
     );
 }
@@ -66,10 +73,7 @@ async fn inside_an_aggregate_avg_reduces_the_sample() {
 #[tokio::test]
 async fn distinct_rows_come_in_order_of_first_appearance() {
     let s = session("distinct").await;
-    assert_eq!(
-        tql(&s, "SELECT DISTINCT label").await,
-        json!({ "label": ["dog", "cat", "bird"] })
-    );
+    assert_eq!(tql(&s, "SELECT DISTINCT label").await, json!({ "label": ["dog", "cat", "bird"] }));
     assert_eq!(
         tql(&s, "SELECT DISTINCT label ORDER BY label DESC LIMIT 2").await,
         json!({ "label": ["bird", "dog"] })

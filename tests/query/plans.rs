@@ -48,12 +48,24 @@ async fn the_plan_of_a_plain_query() {
         let plan = s.tql(text).await.unwrap().optimized_plan().unwrap();
         plan.display_indent().to_string()
     };
-    insta::assert_snapshot!(plan("SELECT id WHERE id = 3").await, @"");
-    insta::assert_snapshot!(
-        plan("SELECT images[0:2, :, 0] AS c WHERE ANY(labels == 'WBC') ORDER BY SHAPE(boxes)[0] DESC LIMIT 2").await,
-        @""
-    );
-    insta::assert_snapshot!(plan("SELECT label, COUNT(*) AS n GROUP BY label").await, @"");
+    insta::assert_snapshot!(plan("SELECT id WHERE id = 3").await, @r#"
+    Projection: dataset.id
+      Sort: dataset.__position ASC NULLS LAST
+        TableScan: dataset projection=[id, __position], full_filters=[dataset.id = Int64(3)]
+    "#);
+    insta::assert_snapshot!(plan("SELECT images[0:2, :, 0] AS c WHERE ANY(labels == 'WBC') ORDER BY SHAPE(boxes)[0] DESC LIMIT 2").await, @r#"
+    Projection: tensor_slice(tensor_decode(dataset.images), Utf8("0:2, :, 0")) AS c
+      Sort: __datafusion_extracted_2 DESC NULLS LAST, dataset.__position DESC NULLS FIRST, fetch=2
+        Projection: dataset.__position, tensor_slice_or_null(tensor_shape(dataset.boxes), Utf8("0")) AS __datafusion_extracted_2, dataset.images
+          TableScan: dataset projection=[boxes, images, __position], full_filters=[tensor_any(tensor_eq(dataset.labels, Utf8("WBC")))]
+    "#);
+    insta::assert_snapshot!(plan("SELECT label, COUNT(*) AS n GROUP BY label").await, @r#"
+    Projection: dataset.label, n
+      Sort: min(dataset.__position) ASC NULLS LAST
+        Projection: dataset.label, count(Int64(1)) AS count(*) AS n, min(dataset.__position)
+          Aggregate: groupBy=[[dataset.label]], aggr=[[count(Int64(1)), min(dataset.__position)]]
+            TableScan: dataset projection=[label, __position]
+    "#);
 }
 
 #[tokio::test]

@@ -65,7 +65,11 @@ async fn subqueries_keep_their_order() {
         json!({ "id": [5, 4, 2, 1] })
     );
     assert_eq!(
-        tql(&s, "SELECT n FROM (SELECT SHAPE(boxes)[0] AS n WHERE id > 1) AS q WHERE q.n > 0 LIMIT 3").await,
+        tql(
+            &s,
+            "SELECT n FROM (SELECT SHAPE(boxes)[0] AS n WHERE id > 1) AS q WHERE q.n > 0 LIMIT 3"
+        )
+        .await,
         json!({ "n": [2, 1, 3] })
     );
     assert_eq!(
@@ -73,7 +77,11 @@ async fn subqueries_keep_their_order() {
         json!({ "id": [1, 2, 3] })
     );
     assert_eq!(
-        tql(&s, "WITH big AS (SELECT id, label WHERE id > 2) SELECT id FROM big WHERE label != 'cat'").await,
+        tql(
+            &s,
+            "WITH big AS (SELECT id, label WHERE id > 2) SELECT id FROM big WHERE label != 'cat'"
+        )
+        .await,
         json!({ "id": [3, 5] })
     );
     assert_eq!(
@@ -81,7 +89,8 @@ async fn subqueries_keep_their_order() {
         json!({ "id": [3, 2] })
     );
     assert_eq!(
-        tql(&s, "SELECT id WHERE EXISTS (SELECT id FROM dataset AS o WHERE o.id = dataset.id + 3)").await,
+        tql(&s, "SELECT id WHERE EXISTS (SELECT id FROM dataset AS o WHERE o.id = dataset.id + 3)")
+            .await,
         json!({ "id": [1, 2] })
     );
 }

@@ -10,8 +10,7 @@ use crate::data::session;
 async fn cells(session: &Session, text: &str) -> Vec<Cells> {
     let query = session.tql(text).await.unwrap_or_else(|error| panic!("{}", error.render(text)));
     let batches = query.collect().await.unwrap();
-    let batch =
-        datafusion::arrow::compute::concat_batches(&query.schema(), &batches).unwrap();
+    let batch = datafusion::arrow::compute::concat_batches(&query.schema(), &batches).unwrap();
     Cells::of_batch(&batch).unwrap()
 }
 

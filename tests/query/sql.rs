@@ -15,10 +15,7 @@ async fn sql_has_three_values_and_its_own_like() {
         sql(&s, "SELECT id FROM dataset WHERE NOT name = 'beta' ORDER BY id").await,
         json!({ "id": [1, 3, 4] })
     );
-    assert_eq!(
-        sql(&s, "SELECT id FROM dataset WHERE name IS NULL").await,
-        json!({ "id": [2] })
-    );
+    assert_eq!(sql(&s, "SELECT id FROM dataset WHERE name IS NULL").await, json!({ "id": [2] }));
     assert_eq!(
         sql(&s, "SELECT id FROM dataset WHERE name LIKE '_lpha' ORDER BY 1").await,
         json!({ "id": [3, 4] })
@@ -41,7 +38,8 @@ async fn tensor_functions_work_in_sql() {
         json!({ "label": ["cat", "dog"], "n": [2, 2] })
     );
     assert_eq!(
-        sql(&s, "SELECT tensor_sum(vec) AS s, tensor_shape(boxes) AS n FROM dataset WHERE id = 1").await,
+        sql(&s, "SELECT tensor_sum(vec) AS s, tensor_shape(boxes) AS n FROM dataset WHERE id = 1")
+            .await,
         json!({ "s": [15.0], "n": [[0, 4]] })
     );
 }

@@ -12,6 +12,7 @@ pub mod decode;
 mod diagnose;
 pub mod error;
 mod expr_planner;
+mod late_projection;
 mod lower;
 pub mod prune;
 pub mod query;

@@ -39,6 +39,7 @@ use crate::diagnose;
 use crate::error::Error;
 use crate::error::Result;
 use crate::expr_planner::Operators;
+use crate::late_projection::LateProjection;
 use crate::lower;
 use crate::lower::FunctionNames;
 use crate::query::Query;
@@ -137,7 +138,8 @@ impl SessionBuilder {
                 .with_default_features()
                 .with_config(config)
                 .with_runtime_env(Arc::clone(&runtime))
-                .with_analyzer_rules(rules);
+                .with_analyzer_rules(rules)
+                .with_optimizer_rule(Arc::new(LateProjection));
             builder.scalar_functions().get_or_insert_default().extend(functions);
             builder.build()
         };
@@ -370,6 +372,7 @@ impl SessionContextExt for SessionContext {
             before.analyzer().rules.iter().any(|rule| rule.name() == DecodeArguments::NAME);
         if !has_rule {
             self.add_analyzer_rule(Arc::new(DecodeArguments::new(decode)));
+            self.add_optimizer_rule(Arc::new(LateProjection));
         }
         let table = DatasetTable::new(dataset, TableOptions { positions: false });
         self.register_table(TableReference::bare(name), Arc::new(table))?;
