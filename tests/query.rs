@@ -3,6 +3,13 @@
 //! `data` makes one small dataset with everything that differs from SQL: ragged boxes, empty
 //! samples, nulls, NaN, class labels, JSON and encoded pictures, in two commits.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
+
 #[path = "query/answers.rs"]
 mod answers;
 #[path = "query/data.rs"]

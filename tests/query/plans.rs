@@ -37,7 +37,7 @@ async fn plain_conditions_plan_alike_in_both_languages() {
         let tql = s.tql(&format!("SELECT id FROM dataset WHERE {condition}")).await.unwrap();
         let sql = s.sql(&format!("SELECT id FROM dataset WHERE {condition}")).await.unwrap();
         assert_eq!(filters(&tql), filters(&sql), "{condition}");
-        assert_eq!(filters(&tql).is_empty(), false, "{condition}");
+        assert!(!filters(&tql).is_empty(), "{condition}");
     }
 }
 
