@@ -10,11 +10,14 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::array::AsArray;
+use datafusion::arrow::array::BinaryViewArray;
 use datafusion::arrow::array::Float32Array;
 use datafusion::arrow::array::Int64Array;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::array::StringViewArray;
+use datafusion::arrow::array::StructArray;
 use datafusion::arrow::array::UInt32Array;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::datatypes::Float32Type;
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::arrow::datatypes::Schema as ArrowSchema;
@@ -30,11 +33,13 @@ use lakebed::core::Column;
 use lakebed::core::Compression;
 use lakebed::core::DType;
 use lakebed::core::Schema;
+use lakebed::core::Shape;
 use lakebed::core::TensorBuilder;
 use lakebed::core::TensorType;
 use lakebed::dataset::Dataset;
 use lakebed::dataset::Options;
 use lakebed::engine::DatasetTable;
+use lakebed::engine::Session;
 use lakebed::engine::TableOptions;
 
 const SIDE: usize = 64;
@@ -361,6 +366,125 @@ async fn a_scan_stays_within_the_pool() {
     // 4.9 MB of pixels under 1 MiB.
     let found = rows(&t, "SELECT count(tensor_sum(pixels)), count(*) FROM t").await;
     assert_eq!(found.column(0).as_primitive::<Int64Type>().value(0), ROWS);
+}
+
+#[tokio::test]
+async fn columns_that_came_later_prune_too() {
+    let mut dataset = dataset("later").await;
+    let extra = Column::scalar("extra", DType::I64).nullable();
+    dataset = dataset.add_column(extra, "extra").await.unwrap();
+    let filled = Column::scalar("filled", DType::I64).with_fill(7.into());
+    dataset = dataset.add_column(filled, "filled").await.unwrap();
+    let old = batch(ROWS..ROWS + 50);
+    let mut fields = old.schema().fields().to_vec();
+    let mut arrays = old.columns().to_vec();
+    for name in ["extra", "filled"] {
+        let column = dataset.schema().column(name).unwrap();
+        fields.push(TensorType::from_column(column).to_field_ref(name, column.nullable));
+        arrays.push(Arc::new(Int64Array::from_iter_values(0..50)));
+    }
+    let mut writer = dataset.append().unwrap();
+    let new = RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays).unwrap();
+    writer.write(&new).await.unwrap();
+    let dataset = writer.commit("rows").await.unwrap();
+    let t = context(&dataset);
+    for (filter, expected) in [
+        ("extra = 5", 1),
+        ("extra IS NULL", 400),
+        ("extra IS NOT NULL AND extra < 10", 10),
+        ("filled = 7", 401),
+        ("filled > 7", 42),
+        ("filled IS NULL", 0),
+    ] {
+        let found = ids(&t, &format!("SELECT id FROM t WHERE {filter}")).await;
+        assert_eq!(found.len(), expected, "{filter}");
+    }
+    assert_eq!(ids(&t, "SELECT max(filled) FROM t").await, [49]);
+    assert_eq!(ids(&t, "SELECT count(extra) FROM t").await, [50]);
+    // Only the last fragment can hold such rows, so the others are not read.
+    let plan = explain(&t, "SELECT pixels FROM t WHERE extra = 5").await;
+    assert!(plan.contains("chunks=11 of 91"), "{plan}");
+}
+
+#[tokio::test]
+async fn pictures_are_decoded_where_pixels_are_asked_for() {
+    let schema =
+        Schema::new(vec![Column::scalar("id", DType::I64), Column::image("image")]).unwrap();
+    let types: Vec<TensorType> = schema.columns.iter().map(TensorType::from_column).collect();
+    let fields: Vec<_> = schema
+        .columns
+        .iter()
+        .zip(&types)
+        .map(|(column, ty)| ty.to_field(&column.name, column.nullable))
+        .collect();
+    let dataset =
+        Dataset::create("mem://pruning-pictures", schema, Options::default()).await.unwrap();
+    let side = |id: i64| 8 + usize::try_from(id % 3).unwrap();
+    let files: Vec<Vec<u8>> = (0..60)
+        .map(|id| {
+            let shape = Shape::new(&[side(id), 8, 3]).unwrap();
+            let pixels = vec![u8::try_from(id).unwrap(); shape.elements()];
+            lakebed::codec::media::encode_png(&shape, &pixels).unwrap()
+        })
+        .collect();
+    let sizes = (0..60).flat_map(|id| [i32::try_from(side(id)).unwrap(), 8, 3]).collect();
+    let DataType::Struct(parts) = types[1].data_type() else { unreachable!() };
+    let image = StructArray::new(
+        parts,
+        vec![
+            Arc::new(BinaryViewArray::from_iter_values(&files)),
+            lakebed::core::tensor_builder::shape_array(sizes, 3, 60).unwrap(),
+        ],
+        None,
+    );
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..60));
+    let rows = RecordBatch::try_new(
+        Arc::new(ArrowSchema::new(fields)),
+        vec![ids, Arc::new(image) as ArrayRef],
+    )
+    .unwrap();
+    let mut writer = dataset.append().unwrap();
+    writer.write(&rows).await.unwrap();
+    let dataset = writer.commit("rows").await.unwrap();
+    let session = Session::new().unwrap();
+    session.register("t", dataset);
+    for (filter, expected) in [
+        ("tensor_truth(tensor_ge(tensor_amax(image), 57))", vec![57, 58, 59]),
+        ("tensor_truth(tensor_eq(tensor_slice(image, '0, 0, 0'), 11))", vec![11]),
+        (
+            "tensor_truth(tensor_eq(tensor_slice(tensor_shape(image), '0'), 10)) AND id < 6",
+            vec![2, 5],
+        ),
+    ] {
+        let query = session.sql(&format!("SELECT id FROM t WHERE {filter}")).await;
+        let batches = query.unwrap().collect().await.unwrap();
+        let found: Vec<i64> = batches
+            .iter()
+            .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec())
+            .collect();
+        assert_eq!(found, expected, "{filter}");
+    }
+    let sql =
+        "EXPLAIN ANALYZE SELECT tensor_slice(image, '0:2, 0:2, 0') AS corner FROM t WHERE id = 3";
+    let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
+    let plan = pretty_format_batches(&batches).unwrap().to_string();
+    assert!(plan.contains("image[0:2, 0:2, 0]") && plan.contains("samples_decoded=1"), "{plan}");
+    let shapes = "EXPLAIN ANALYZE SELECT tensor_shape(image) AS s FROM t";
+    let batches = session.sql(shapes).await.unwrap().collect().await.unwrap();
+    let plan = pretty_format_batches(&batches).unwrap().to_string();
+    assert!(plan.contains("shape(image)") && plan.contains("samples_decoded=0"), "{plan}");
+}
+
+#[tokio::test]
+async fn small_batches_do_not_read_pages_twice() {
+    let dataset = dataset("batches").await;
+    let small = SessionContext::new_with_config(config().with_batch_size(10));
+    let (small, large) = (context_with(&dataset, small), context(&dataset));
+    let sql = "SELECT id, name, boxes FROM t WHERE score IS NOT NULL";
+    rows(&large, sql).await;
+    let expected = cost(&dataset, &large, sql).await;
+    assert_eq!(cost(&dataset, &small, sql).await, expected);
+    assert_eq!(rows(&small, sql).await, rows(&large, sql).await);
 }
 
 #[tokio::test]

@@ -48,8 +48,6 @@ pub struct Running {
     pub outputs: Arc<[Bound]>,
     /// Its schema.
     pub schema: SchemaRef,
-    /// Most rows of one batch.
-    pub batch_rows: usize,
     /// True if rows are counted off against a limit as they pass.
     pub limited: bool,
     /// Bytes in flight, of all partitions.

@@ -181,7 +181,6 @@ impl DatasetSource {
             late: Arc::clone(&execution.late),
             outputs: Arc::clone(&self.outputs),
             schema: Arc::clone(&self.schema),
-            batch_rows: context.session_config().batch_size(),
             limited: self.description.fetch.is_some() && self.description.is_filtered(),
             budget: Arc::clone(budget),
             metrics: ScanMetrics::new(&self.metrics, partition),

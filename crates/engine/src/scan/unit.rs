@@ -195,7 +195,9 @@ impl UnitRun {
         let missing = self.missing(&parts);
         let row = self.row_bytes(&missing, planned);
         let whole = self.row_bytes(&parts, planned);
-        let step = self.step(whole.worked).min(scan.batch_rows).max(1);
+        // Bytes bound a step, not rows: pages that several batches share are read once. DataFusion
+        // cuts what comes out to its batch size.
+        let step = self.step(whole.worked);
         let mut start = 0;
         while start < total {
             let len = step.min(total - start);
