@@ -46,10 +46,12 @@ fn subscripts_that_do_not_fit() {
 fn types_that_do_not_fit() {
     let error = wrong("SELECT captions WHERE boxes == 'ring'");
     assert!(error.contains("`f32[?,4]` and `text`"), "{error}");
+    assert_eq!(marked(&error), "boxes == 'ring'");
     let error = wrong("SELECT score + captions AS x");
     assert_eq!(marked(&error), "score + captions");
     let class = wrong("SELECT captions WHERE scene == 'nigth'");
     assert!(class.contains("'night'"), "{class}");
+    assert_eq!(marked(&class), "scene == 'nigth'");
 }
 
 #[test]
@@ -87,5 +89,5 @@ fn columns_without_a_dataset() {
     let error = run(folder.path(), &["query", "SELECT images"]).failed();
     assert_eq!(marked(&error), "images");
     let swapped = run(folder.path(), &["query", "SELECT labels LIMIT 1", "pets.lakebed"]).failed();
-    assert!(swapped.contains("a dataset is named first"), "{swapped}");
+    assert!(swapped.contains("the dataset comes first"), "{swapped}");
 }

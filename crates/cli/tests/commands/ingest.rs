@@ -27,8 +27,8 @@ fn class_folders_become_rows() {
     assert!(out.contains(" images/s, "), "{out}");
     let size = ["cat/a.png", "cat/b.png", "dog/c.png"]
         .map(|file| fs::metadata(folder.path().join("pets").join(file)).unwrap().len());
-    // The files as they are, a class code and a name a row.
-    let bytes = size.iter().sum::<u64>() + 3 * 4 + 3 * 9;
+    // The files as they are with their shapes, a class code and a name a row.
+    let bytes = size.iter().sum::<u64>() + 3 * 12 + 3 * 4 + 3 * 9;
     assert!(out.contains(&format!("\n{bytes} B, ")), "{bytes} {out}");
     assert_eq!(counts(folder.path(), "pets.lakebed"), "labels,n\ncat,2\ndog,1\n");
     let log = run(folder.path(), &["log", "pets.lakebed"]).ok();
