@@ -107,12 +107,18 @@ impl TableProvider for DatasetTable {
         columns.sort_unstable();
         columns.dedup();
         let enough = limit.map(|limit| u64::try_from(limit).unwrap_or(u64::MAX));
-        let plan =
-            planning::plan(&self.dataset, &layout, &conjuncts, &outputs, &columns, enough).await?;
         let workers = state.config().target_partitions().max(1);
         // One stream stops as soon as it has enough; its units run side by side all the same.
         let streams = if limit.is_some() && !filters.is_empty() { 1 } else { workers };
-        let partitions = streams.min(plan.units.len()).max(1);
+        let plan =
+            planning::plan(&self.dataset, &layout, &conjuncts, &outputs, &columns, enough, streams)
+                .await?;
+        // Without a limit there are as many partitions as asked for, though some may be empty: for
+        // fewer, DataFusion would put a repartitioning above the scan, which keeps slices out.
+        let partitions = match limit {
+            None => streams,
+            Some(_) => streams.min(plan.units.len()).max(1),
+        };
         let description = ScanDescription {
             url: self.dataset.url().to_string(),
             version: self.dataset.version(),

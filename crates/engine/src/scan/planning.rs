@@ -38,6 +38,10 @@ const UNIT_FILTER_BYTES: u64 = 32 << 20;
 const UNIT_FILTERED_OUTPUT_BYTES: u64 = 128 << 20;
 /// The same without conditions.
 const UNIT_OUTPUT_BYTES: u64 = 32 << 20;
+/// Rows that are worth a task of their own.
+const SPREAD_ROWS: u64 = 8 * 1024;
+/// Bytes that are worth a task of their own.
+const SPREAD_BYTES: u64 = 1 << 20;
 /// Fragments whose metadata is fetched at the same time.
 const METADATA_IN_FLIGHT: usize = 16;
 
@@ -66,7 +70,7 @@ pub struct Plan {
 /// Loads metadata, prunes by it, and cuts what is left into units.
 ///
 /// `columns` are those of the table whose statistics are wanted; `limit` is a number of rows that
-/// is enough, and takes effect without conditions only.
+/// is enough, and takes effect without conditions only. `streams` is how many partitions want work.
 ///
 /// # Errors
 /// What the dataset says.
@@ -77,6 +81,7 @@ pub async fn plan(
     outputs: &[ScanPart],
     columns: &[usize],
     limit: Option<u64>,
+    streams: usize,
 ) -> Result<Plan> {
     let limit = limit.filter(|_| conjuncts.is_empty());
     let all = dataset.fragments().await.map_err(super::failed)?;
@@ -109,6 +114,9 @@ pub async fn plan(
                 units.push(Unit { fragment: index, rows });
             });
         }
+    }
+    if limit.is_none() {
+        spread(&mut units, &fragments, layout, conjuncts, outputs, streams);
     }
     Ok(Plan { fragments, units, columns: Mutex::default() })
 }
@@ -182,6 +190,32 @@ fn absent(column: &Column, rows: u64) -> Option<Stats> {
         max: Some(value),
         ..Stats::default()
     })
+}
+
+/// Halves the largest units until every stream has one, as far as halves are worth a task.
+fn spread(
+    units: &mut Vec<Unit>,
+    fragments: &[PlannedFragment],
+    layout: &Layout,
+    conjuncts: &[Conjunct],
+    outputs: &[ScanPart],
+    streams: usize,
+) {
+    let rows_of = |unit: &Unit| unit.rows.end - unit.rows.start;
+    while units.len() < streams {
+        let Some(at) = (0..units.len()).max_by_key(|at| rows_of(&units[*at])) else { return };
+        let unit = units[at].clone();
+        let rows = rows_of(&unit);
+        let facts = &fragments[unit.fragment].facts;
+        let parts = conjuncts.iter().flat_map(|c| &c.bound.parts).chain(outputs);
+        let bytes = row_bytes(parts, layout, facts, &unit.rows).worked.saturating_mul(rows);
+        if rows < 2 || (rows < 2 * SPREAD_ROWS && bytes < 2 * SPREAD_BYTES) {
+            return;
+        }
+        let middle = unit.rows.start + rows / 2;
+        units[at].rows.end = middle;
+        units.insert(at + 1, Unit { fragment: unit.fragment, rows: middle..unit.rows.end });
+    }
 }
 
 /// Cuts a range into units of bounded rows and bytes, where chunks begin if it can.
