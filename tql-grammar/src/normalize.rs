@@ -13,7 +13,7 @@ use crate::error::SyntaxError;
 use crate::span::Span;
 
 /// A tree may be this many times deeper along chains such as `a + a + a` than in brackets.
-const CHAIN: usize = 8;
+const CHAIN: usize = 2;
 /// Brackets that open directly inside another bracket, around one SELECT: sqlparser tries the
 /// whole inside twice for each such pair.
 const DOUBLED: usize = 10;

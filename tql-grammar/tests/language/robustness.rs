@@ -120,7 +120,7 @@ fn long_chains_are_an_error() {
         survive(&format!("SELECT CAST(a AS {}int", prefix.repeat(long)));
     }
     // A tree at the limit of the chain still prints, copies and drops on a small stack.
-    let most = 1000;
+    let most = 250;
     // An unoptimized build takes some 10 KiB a level.
     let stack = if cfg!(debug_assertions) { 64 << 20 } else { 2 << 20 };
     let small = std::thread::Builder::new().stack_size(stack).spawn(move || {
