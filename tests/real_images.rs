@@ -17,7 +17,6 @@
 use std::path::Path;
 use std::path::PathBuf;
 
-use datafusion::arrow::array::Array;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
