@@ -60,7 +60,7 @@ pub fn row_bytes<'a>(
 }
 
 fn one(part: &ScanPart, layout: &Layout, facts: &Facts, rows: &Range<u64>) -> RowBytes {
-    let ScanPart::Column { index, part } = part else {
+    let ScanPart::Column { index, part, .. } = part else {
         return RowBytes { fetched: 0, held: 8, worked: 8 };
     };
     let Some(column) = layout.column(*index) else { return RowBytes::default() };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
+use arrow_schema::DataType;
 use arrow_schema::FieldRef;
 use datafusion::common::DataFusionError;
 use datafusion::common::Result;
@@ -29,6 +31,8 @@ pub enum ScanPart {
         index: usize,
         /// Which part.
         part: Part,
+        /// The type that it is wanted in, where that is not the dataset's own.
+        cast: Option<DataType>,
     },
 }
 
@@ -45,7 +49,7 @@ impl ScanPart {
     pub fn read(&self, layout: &Layout) -> Option<ColumnRead> {
         match self {
             ScanPart::Position => None,
-            ScanPart::Column { index, part } => {
+            ScanPart::Column { index, part, .. } => {
                 Some(ColumnRead { column: layout.column(*index)?.id, part: part.clone() })
             }
         }
@@ -56,23 +60,36 @@ impl ScanPart {
     /// # Errors
     /// Where the dataset cannot read such a part.
     pub fn field(&self, layout: &Layout) -> Result<FieldRef> {
-        match self.read(layout) {
+        let read = self.read(layout).map(|read| read.field(&layout.dataset));
+        match read {
             None => Ok(Arc::new(arrow_schema::Field::new(
                 super::layout::POSITION,
                 arrow_schema::DataType::UInt64,
                 false,
             ))),
-            Some(read) => read
-                .field(&layout.dataset)
-                .map(Arc::new)
-                .map_err(|error| DataFusionError::External(Box::new(error))),
+            Some(Ok(field)) => Ok(Arc::new(match self {
+                ScanPart::Column { cast: Some(ty), .. } => field.with_data_type(ty.clone()),
+                _ => field,
+            })),
+            Some(Err(error)) => Err(DataFusionError::External(Box::new(error))),
+        }
+    }
+
+    /// What was read, in the type that is wanted.
+    ///
+    /// # Errors
+    /// If the one does not become the other.
+    pub fn convert(&self, array: ArrayRef) -> Result<ArrayRef> {
+        match self {
+            ScanPart::Column { cast: Some(ty), .. } => Ok(arrow::compute::cast(&array, ty)?),
+            _ => Ok(array),
         }
     }
 
     /// True if samples must be decoded for it.
     pub fn decodes(&self, layout: &Layout) -> bool {
         match self {
-            ScanPart::Column { index, part: Part::Decoded | Part::Slice { .. } } => {
+            ScanPart::Column { index, part: Part::Decoded | Part::Slice { .. }, .. } => {
                 layout.types.get(*index).is_some_and(is_encoded)
             }
             _ => false,
@@ -81,7 +98,7 @@ impl ScanPart {
 
     /// Written `boxes`, `image[0:2]`, `decode(image)`, `shape(boxes)`.
     pub fn describe(&self, layout: &Layout) -> String {
-        let ScanPart::Column { index, part } = self else {
+        let ScanPart::Column { index, part, .. } = self else {
             return super::layout::POSITION.to_string();
         };
         let name = layout.column(*index).map_or("?", |column| column.name.as_str());
@@ -121,7 +138,7 @@ pub fn recognise(expr: &Arc<dyn PhysicalExpr>, layout: &Layout) -> Option<ScanPa
             if ty.dims.is_empty() || matches!(ty.layout, Form::Sequence(_)) {
                 return None;
             }
-            ScanPart::Column { index, part: Part::Shape }
+            ScanPart::Column { index, part: Part::Shape, cast: None }
         }
         (name @ ("tensor_slice" | "tensor_slice_or_null"), [x, text]) => {
             let index = column_index(x).or_else(|| decoded_column(x))?;
@@ -135,12 +152,30 @@ pub fn recognise(expr: &Arc<dyn PhysicalExpr>, layout: &Layout) -> Option<ScanPa
             if ty.dims.is_empty() || matches!(ty.layout, Form::Sequence(_)) {
                 return None;
             }
-            ScanPart::Column { index, part: Part::Slice { subscripts, missing } }
+            ScanPart::Column { index, part: Part::Slice { subscripts, missing }, cast: None }
         }
         _ => return None,
     };
+    in_type(part, call.return_type(), layout)
+}
+
+/// The part in the type that a call returns; `None` if it does not come in that.
+fn in_type(mut part: ScanPart, wanted: &DataType, layout: &Layout) -> Option<ScanPart> {
     let field = part.field(layout).ok()?;
-    (field.data_type() == call.return_type()).then_some(part)
+    if field.data_type() == wanted {
+        return Some(part);
+    }
+    // Sizes fit in 32 bits, and functions keep them so.
+    let ScanPart::Column { part: Part::Shape, cast, .. } = &mut part else { return None };
+    match (field.data_type(), wanted) {
+        (DataType::FixedSizeList(_, own), DataType::FixedSizeList(item, size))
+            if own == size && item.data_type().is_integer() =>
+        {
+            *cast = Some(wanted.clone());
+            Some(part)
+        }
+        _ => None,
+    }
 }
 
 fn column_index(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
@@ -157,7 +192,7 @@ fn decoded_column(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
 
 fn whole(index: usize, layout: &Layout) -> ScanPart {
     match layout.column(index) {
-        Some(_) => ScanPart::Column { index, part: Part::Whole },
+        Some(_) => ScanPart::Column { index, part: Part::Whole, cast: None },
         None => ScanPart::Position,
     }
 }
@@ -166,5 +201,5 @@ fn decoded(index: usize, layout: &Layout) -> Option<ScanPart> {
     layout.column(index)?;
     let encoded = is_encoded(layout.types.get(index)?);
     let part = if encoded { Part::Decoded } else { Part::Whole };
-    Some(ScanPart::Column { index, part })
+    Some(ScanPart::Column { index, part, cast: None })
 }

@@ -308,7 +308,7 @@ impl UnitRun {
                     Arc::new(UInt64Array::from_iter_values(positions))
                 }
                 ScanPart::Column { .. } => match arrays.next() {
-                    Some(array) => array,
+                    Some(array) => part.convert(array)?,
                     None => return internal_err!("the dataset read fewer columns than asked for"),
                 },
             };
