@@ -10,6 +10,7 @@
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     missing_docs,
     reason = "a benchmark stops at the first thing that goes wrong"
 )]
