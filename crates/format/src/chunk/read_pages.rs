@@ -183,7 +183,6 @@ pub(crate) fn elements(
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef> {
     let width = plan.column.dtype.width().unwrap_or(1);
-    let fixed = ty.dims.iter().map(|d| d.map(u64::from)).try_fold(1u64, |p, d| Some(p * d?));
     let mut out = ElementsOut { count: plan.items.len(), ..ElementsOut::default() };
     let mut nth = 0;
     for (page, wanted) in pages(plan)? {
@@ -207,7 +206,7 @@ pub(crate) fn elements(
                     region.copy(bytes, &shape, width, &mut out.bytes);
                     push_sizes(&mut out.sizes, &region.shape());
                 }
-                (_, None) => push_null(&mut out, ty, fixed, width),
+                (_, None) => push_null(&mut out, ty, width),
             }
             out.ends.push(out.bytes.len() / width);
             nth += 1;
@@ -302,7 +301,6 @@ pub(crate) fn decoded(
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef> {
     let mut out = ElementsOut { count: plan.items.len(), ..ElementsOut::default() };
-    let fixed = ty.dims.iter().map(|d| d.map(u64::from)).try_fold(1u64, |p, d| Some(p * d?));
     for (nth, item) in plan.items.iter().enumerate() {
         let page = &plan.directory.pages[plan.directory.page_of_media(item)?];
         let shape = plan.directory.shape(item);
@@ -317,7 +315,7 @@ pub(crate) fn decoded(
                 media::decode_region(&bytes, &region, source.limits, &mut out.bytes)?;
                 push_sizes(&mut out.sizes, &region.shape());
             }
-            None => push_null(&mut out, ty, fixed, 1),
+            None => push_null(&mut out, ty, 1),
         }
         out.ends.push(out.bytes.len());
     }

@@ -87,7 +87,6 @@ pub(crate) fn array(
         return tensor_array(ty, bytes, out, nulls);
     }
     let element = to_usize("an element", width)?;
-    let fixed = ty.dims.iter().map(|dim| dim.map(u64::from)).try_fold(1u64, |p, d| Some(p * d?));
     let mut hint = 0;
     for (nth, item) in plan.items.iter().enumerate() {
         let elements = directory.element_range(item);
@@ -108,7 +107,7 @@ pub(crate) fn array(
                 }
                 push_sizes(&mut out.sizes, &region.shape());
             }
-            (_, None) => push_null(&mut out, ty, fixed, element),
+            (_, None) => push_null(&mut out, ty, element),
         }
         out.ends.push(out.bytes.len() / element.max(1));
     }
@@ -117,8 +116,10 @@ pub(crate) fn array(
 }
 
 /// What stands for a null in an array: zeros in a fixed shape, nothing in a ragged one.
-pub(crate) fn push_null(out: &mut ElementsOut, ty: &TensorType, fixed: Option<u64>, width: usize) {
+pub(crate) fn push_null(out: &mut ElementsOut, ty: &TensorType, width: usize) {
     if ty.layout != Layout::Ragged {
+        let fixed =
+            ty.dims.iter().map(|dim| dim.map(u64::from)).try_fold(1u64, |p, d| Some(p * d?));
         let elements = fixed.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
         out.bytes.resize(out.bytes.len() + elements * width, 0);
     }

@@ -45,8 +45,7 @@ pub(crate) fn array(
     let width = plan.column.dtype.width().unwrap_or(1);
     let mut out = ElementsOut { count: 1, ..ElementsOut::default() };
     let Some(region) = region(plan) else {
-        let fixed = ty.dims.iter().map(|d| d.map(u64::from)).try_fold(1u64, |p, d| Some(p * d?));
-        super::read_raw::push_null(&mut out, ty, fixed, width);
+        super::read_raw::push_null(&mut out, ty, width);
         out.ends.push(out.bytes.len() / width);
         let bytes = Buffer::from_vec(std::mem::take(&mut out.bytes));
         return tensor_array(ty, bytes, out, nulls);
