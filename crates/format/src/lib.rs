@@ -22,6 +22,7 @@ pub mod tree;
 pub use chunk::EncodedChunk;
 pub use chunk::builder::ChunkBuilder;
 pub use chunk::directory::Directory;
+pub use chunk::directory::PageStats;
 pub use chunk::part::Missing;
 pub use chunk::part::Part;
 pub use chunk::plan::ChunkPlan;

@@ -14,11 +14,10 @@ use futures::future::BoxFuture;
 use lakebed_core::Column;
 use lakebed_core::ColumnId;
 use lakebed_core::ObjectId;
-use lakebed_format::ChunkAddress;
 use lakebed_format::ChunkPlan;
-use lakebed_format::Directory;
 use lakebed_format::RowSet;
 
+use super::directories::ChunkPlace;
 use super::request::ReadRequest;
 use super::request::Rows;
 use crate::dataset::Dataset;
@@ -34,9 +33,7 @@ const HEAVY: u64 = 256 * 1024;
 /// A chunk that the request meets, and where its first row is.
 struct Touched {
     column: usize,
-    id: ColumnId,
-    object: ObjectId,
-    address: ChunkAddress,
+    place: ChunkPlace,
     first_row: u64,
     rows: RowSet,
 }
@@ -78,18 +75,18 @@ impl Dataset {
                     }
                 }
             }
-            let directories = self.directories(&touched).await?;
+            let directories = self.directories(touched.iter().map(|chunk| &chunk.place)).await?;
             let mut planned = Vec::with_capacity(touched.len());
             for (chunk, directory) in touched.into_iter().zip(directories) {
                 let read = &request.columns[chunk.column];
                 let column = self.column(read.column)?;
                 let first_row = chunk.first_row;
                 let plan = ChunkPlan::new(directory, column, chunk.rows, read.part.clone())
-                    .map_err(|e| self.locate(e, column, chunk.object, request, first_row))?;
+                    .map_err(|e| self.locate(e, column, chunk.place.object, request, first_row))?;
                 planned.push(Planned {
                     column: chunk.column,
-                    object: chunk.object,
-                    payload_offset: chunk.address.payload_offset,
+                    object: chunk.place.object,
+                    payload_offset: chunk.place.address.payload_offset,
                     first_row,
                     plan,
                     fetched: Vec::new(),
@@ -109,7 +106,7 @@ impl Dataset {
         })
     }
 
-    fn column(&self, id: ColumnId) -> Result<&Column> {
+    pub(crate) fn column(&self, id: ColumnId) -> Result<&Column> {
         self.schema.by_id(id).ok_or_else(|| Error::SchemaMismatch {
             reason: format!("there is no column of id {id}"),
         })
@@ -144,64 +141,13 @@ impl Dataset {
             if let Some(rows) = request.rows.within(&range) {
                 touched.push(Touched {
                     column: number,
-                    id: column,
-                    object: address.object.unwrap_or(request.fragment.pointer.object),
-                    address: address.clone(),
+                    place: ChunkPlace::new(&request.fragment, column, address),
                     first_row: range.start,
                     rows,
                 });
             }
         }
         Ok(Some(touched))
-    }
-
-    /// The directories of chunks: from the cache, or in one call for each object.
-    async fn directories(&self, touched: &[Touched]) -> Result<Vec<Arc<Directory>>> {
-        let cache = &self.shared.caches.directories;
-        let mut found: Vec<Option<Arc<Directory>>> = Vec::with_capacity(touched.len());
-        let mut missing: BTreeMap<ObjectId, Vec<usize>> = BTreeMap::new();
-        for (nth, chunk) in touched.iter().enumerate() {
-            let cached = cache.get(&(chunk.object, chunk.address.directory_offset));
-            if cached.is_none() {
-                missing.entry(chunk.object).or_default().push(nth);
-            }
-            found.push(cached);
-        }
-        for (object, list) in missing {
-            let ranges: Vec<Range<u64>> = list
-                .iter()
-                .map(|nth| {
-                    let address = &touched[*nth].address;
-                    let end = address.directory_offset.saturating_add(address.directory_length);
-                    address.directory_offset..end
-                })
-                .collect();
-            let key = object.key("data");
-            let fetched = self.shared.store.get_ranges(&key, &ranges).await?;
-            for (nth, bytes) in list.into_iter().zip(fetched) {
-                let chunk = &touched[nth];
-                let column = self.column(chunk.id)?;
-                if !chunk.address.directory_checksum.matches(&bytes) {
-                    let what = format!("directory at byte {}", chunk.address.directory_offset);
-                    return Err(self.damaged(&key, &what, "its checksum does not match".into()));
-                }
-                let directory = Directory::from_bytes(&bytes, column, &self.shared.options.limits)
-                    .map_err(|e| Error::in_object(self.url(), &key, e))?;
-                if directory.payload_length() != chunk.address.payload_length {
-                    let reason = "its payload's length differs from the manifest's".to_string();
-                    return Err(self.damaged(&key, "directory", reason));
-                }
-                let directory = Arc::new(directory);
-                cache.insert((object, chunk.address.directory_offset), Arc::clone(&directory));
-                found[nth] = Some(directory);
-            }
-        }
-        found
-            .into_iter()
-            .map(|directory| {
-                directory.ok_or_else(|| Error::Task("a directory was not read".into()))
-            })
-            .collect()
     }
 
     /// Waits until the bytes fit among those in flight. One read alone may be larger than all.

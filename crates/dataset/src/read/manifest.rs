@@ -25,7 +25,8 @@ const ONE_REQUEST: u64 = 256 * 1024;
 /// Nodes that are read at the same time.
 const PARALLEL: usize = 16;
 
-/// What a query may know of the chunks of a column in a fragment without opening them.
+/// What a query may know of the chunks of a column in a fragment without opening them; from
+/// [`Dataset::pages`], of its pages.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ColumnChunks {
     /// The first row of each chunk within the fragment, and the end of the last.

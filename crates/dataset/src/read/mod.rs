@@ -4,8 +4,10 @@
 //! one call for each object, coalesced by the store; decoding runs on a bounded number of threads,
 //! away from I/O.
 
+mod directories;
 mod fetch;
 mod manifest;
+mod pages;
 mod request;
 
 pub use manifest::ColumnChunks;

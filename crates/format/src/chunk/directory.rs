@@ -72,6 +72,17 @@ pub(crate) struct Page {
     pub checksum: Checksum,
 }
 
+/// What is known of one page.
+#[derive(Debug, Clone)]
+pub struct PageStats<'a> {
+    /// Its rows, counted from the first of the chunk.
+    pub rows: Range<usize>,
+    /// Its bytes in the payload.
+    pub bytes: u64,
+    /// Its statistics.
+    pub stats: &'a Stats,
+}
+
 /// What is where in the payload of a chunk.
 #[derive(Debug, Clone)]
 pub struct Directory {
@@ -236,7 +247,13 @@ impl Directory {
         }
         if flags & 4 != 0 {
             let ndim = super::stats_ndim(column);
-            directory.page_stats = stats::read(&table, page_count, &column.dtype, ndim, limits)?;
+            let list = stats::read(&table, page_count, &column.dtype, ndim, limits)?;
+            let rows = directory.pages.iter().map(|page| to_u64(page.items.len()));
+            let holds_rows = !column.sequence && layout != PayloadLayout::Tiles;
+            if !holds_rows || !rows.eq(list.iter().map(|stats| stats.rows)) {
+                return Err(Error::damaged(WHAT, "the statistics of its pages are of other rows"));
+            }
+            directory.page_stats = list;
         }
         Ok(directory)
     }
@@ -251,9 +268,14 @@ impl Directory {
         self.payload
     }
 
-    /// Statistics of each page, where there are any, with the rows that it holds.
-    pub fn page_stats(&self) -> impl Iterator<Item = (Range<usize>, &Stats)> {
-        self.pages.iter().map(|page| page.items.clone()).zip(&self.page_stats)
+    /// What is known of each page, in row order; nothing where the statistics of the chunk say it
+    /// all. The pages hold all rows of the chunk.
+    pub fn page_stats(&self) -> impl Iterator<Item = PageStats<'_>> {
+        self.pages.iter().zip(&self.page_stats).map(|(page, stats)| PageStats {
+            rows: page.items.clone(),
+            bytes: page.bytes.end - page.bytes.start,
+            stats,
+        })
     }
 
     /// Bytes of memory that the directory takes, near enough for a cache.
