@@ -27,6 +27,9 @@ pub enum Error {
     /// An import, after which nothing was committed.
     #[error(transparent)]
     Import(#[from] lakebed::convert::Error),
+    /// Rows of a query that could not be written.
+    #[error(transparent)]
+    Materialize(#[from] lakebed::materialize::Error),
     /// What the arguments ask for cannot be done.
     #[error("{message}")]
     Refused {

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use arrow_schema::SchemaRef;
 use datafusion::execution::SessionState;
+use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 use futures::TryStreamExt;
@@ -48,17 +51,26 @@ impl Query {
         self.state.optimize(&self.plan).map_err(diagnose::late)
     }
 
+    /// Plans how to run: rules, pruning by the statistics of chunks, and the pieces of work.
+    ///
+    /// # Errors
+    /// As [`Query::optimized_plan`].
+    pub fn prepare<'a>(&'a self) -> BoxFuture<'a, Result<Prepared>> {
+        Box::pin(async move {
+            let frame = DataFrame::new(self.state.clone(), self.plan.clone());
+            let context = Arc::new(frame.task_ctx());
+            let plan = frame.create_physical_plan().await.map_err(diagnose::late)?;
+            Ok(Prepared { plan, context })
+        })
+    }
+
     /// Runs the query; the rows come in their order, batch by batch. Dropping the stream stops all
     /// reading.
     ///
     /// # Errors
     /// As [`Query::optimized_plan`]; the stream itself gives [`Error::Execution`].
     pub fn stream<'a>(&'a self) -> BoxFuture<'a, Result<BoxStream<'static, Result<RecordBatch>>>> {
-        Box::pin(async move {
-            let frame = DataFrame::new(self.state.clone(), self.plan.clone());
-            let stream = frame.execute_stream().await.map_err(diagnose::late)?;
-            Ok(stream.map_err(Error::execution).boxed())
-        })
+        Box::pin(async move { self.prepare().await?.stream() })
     }
 
     /// Runs the query and gathers its batches.
@@ -76,14 +88,44 @@ impl Query {
     pub fn explain<'a>(&'a self) -> BoxFuture<'a, Result<String>> {
         Box::pin(async move {
             let logical = self.optimized_plan()?;
-            let physical =
-                self.state.query_planner().create_physical_plan(&logical, &self.state).await;
-            let physical = physical.map_err(diagnose::late)?;
+            let physical = self.prepare().await?.plan;
             Ok(format!(
                 "{}\n\n{}",
                 logical.display_indent(),
                 displayable(physical.as_ref()).indent(false)
             ))
         })
+    }
+}
+
+/// A query that is ready to run, once: a plan keeps what a run leaves in it, such as the threshold
+/// of a sort.
+#[derive(Debug)]
+pub struct Prepared {
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+}
+
+impl Prepared {
+    /// The plan; it holds what the run cost, once that has ended.
+    pub fn plan(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.plan
+    }
+
+    /// Runs it: see [`Query::stream`].
+    ///
+    /// # Errors
+    /// If an operator cannot start; the stream itself gives [`Error::Execution`].
+    pub fn stream(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let stream = execute_stream(self.plan, self.context).map_err(Error::execution)?;
+        Ok(stream.map_err(Error::execution).boxed())
+    }
+
+    /// Runs it and gathers its batches.
+    ///
+    /// # Errors
+    /// As [`Prepared::stream`].
+    pub fn collect(self) -> BoxFuture<'static, Result<Vec<RecordBatch>>> {
+        Box::pin(async move { self.stream()?.try_collect().await })
     }
 }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
 use datafusion::common::TableReference;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionState;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::analyzer::AnalyzerRule;
@@ -39,9 +42,13 @@ use crate::diagnose;
 use crate::error::Error;
 use crate::error::Result;
 use crate::expr_planner::Operators;
-use crate::late_projection::LateProjection;
+use crate::fetch::Planner;
 use crate::lower;
 use crate::lower::FunctionNames;
+use crate::optimizer::ComputeInScan;
+use crate::optimizer::FetchLate;
+use crate::optimizer::LateProjection;
+use crate::optimizer::origin::keeps_positions;
 use crate::query::Query;
 use crate::table::DatasetTable;
 use crate::table::TableOptions;
@@ -139,7 +146,10 @@ impl SessionBuilder {
                 .with_config(config)
                 .with_runtime_env(Arc::clone(&runtime))
                 .with_analyzer_rules(rules)
-                .with_optimizer_rule(Arc::new(LateProjection));
+                .with_query_planner(Arc::new(Planner))
+                .with_optimizer_rule(Arc::new(LateProjection))
+                .with_optimizer_rule(Arc::new(ComputeInScan))
+                .with_optimizer_rule(Arc::new(FetchLate));
             builder.scalar_functions().get_or_insert_default().extend(functions);
             builder.build()
         };
@@ -305,11 +315,39 @@ impl Session {
             state.analyzer().execute_and_check(plan.clone(), options, |_, _| {})?;
             Ok(plan)
         });
-        match checked {
+        let measured = match checked {
+            Ok(plan) => measure(&plan).await.map(|()| plan),
+            Err(error) => Err(error),
+        };
+        match measured {
             Ok(plan) => Ok(Query::new(state, plan)),
             Err(error) => Err(diagnose::planning(error, &tree, &state).await),
         }
     }
+}
+
+/// Learns what the columns weigh where rows are chosen above a scan: see [`FetchLate`].
+async fn measure(plan: &LogicalPlan) -> Result<(), DataFusionError> {
+    let mut tables: Vec<DatasetTable> = Vec::new();
+    let mut chooses = false;
+    plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::Sort(sort) => chooses |= !keeps_positions(sort),
+            LogicalPlan::Join(_) => chooses = true,
+            LogicalPlan::TableScan(scan) => {
+                let provider = source_as_provider(&scan.source)?;
+                tables.extend(provider.downcast_ref::<DatasetTable>().cloned());
+            }
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if chooses {
+        for table in tables {
+            table.measure().await?;
+        }
+    }
+    Ok(())
 }
 
 async fn open(
@@ -372,7 +410,9 @@ impl SessionContextExt for SessionContext {
             before.analyzer().rules.iter().any(|rule| rule.name() == DecodeArguments::NAME);
         if !has_rule {
             self.add_analyzer_rule(Arc::new(DecodeArguments::new(decode)));
+            // A fetch needs a planner of its own, and the context has one already.
             self.add_optimizer_rule(Arc::new(LateProjection));
+            self.add_optimizer_rule(Arc::new(ComputeInScan));
         }
         let table = DatasetTable::new(dataset, TableOptions { positions: false });
         self.register_table(TableReference::bare(name), Arc::new(table))?;

@@ -1,7 +1,9 @@
 //! A snapshot of a dataset as a table.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
@@ -18,10 +20,15 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::ExecutionPlan;
 use lakebed_dataset::Dataset;
+use lakebed_dataset::Part;
 
+use crate::prune::Facts;
 use crate::scan::bound::Bound;
 use crate::scan::conjunct::Conjunct;
+use crate::scan::cost::RowBytes;
+use crate::scan::cost::row_bytes;
 use crate::scan::description::ScanDescription;
+use crate::scan::failed;
 use crate::scan::layout::Layout;
 use crate::scan::part::ScanPart;
 use crate::scan::planning;
@@ -35,18 +42,86 @@ pub struct TableOptions {
     pub positions: bool,
 }
 
-/// One snapshot of a dataset, one column of the table a column of the dataset.
+/// One snapshot of a dataset, one column of the table a column of the dataset. Cheap to clone.
+#[derive(Clone)]
 pub struct DatasetTable {
     dataset: Dataset,
     options: TableOptions,
     layout: Arc<Layout>,
+    measured: Arc<OnceLock<Measured>>,
+}
+
+/// What the columns' rows weigh, from the statistics of a fragment.
+struct Measured {
+    facts: Facts,
+    rows: Range<u64>,
 }
 
 impl DatasetTable {
     /// A table over an opened snapshot.
     pub fn new(dataset: Dataset, options: TableOptions) -> DatasetTable {
         let layout = Arc::new(Layout::new(Arc::clone(dataset.schema()), options.positions));
-        DatasetTable { dataset, options, layout }
+        DatasetTable { dataset, options, layout, measured: Arc::default() }
+    }
+
+    /// The same snapshot with a column of positions.
+    #[must_use]
+    pub fn with_positions(&self) -> DatasetTable {
+        if self.options.positions {
+            return self.clone();
+        }
+        let layout = Arc::new(Layout::new(Arc::clone(self.dataset.schema()), true));
+        DatasetTable {
+            dataset: self.dataset.clone(),
+            options: TableOptions { positions: true },
+            layout,
+            measured: Arc::clone(&self.measured),
+        }
+    }
+
+    /// The columns.
+    pub(crate) fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// What tells snapshots apart.
+    pub(crate) fn snapshot(&self) -> (String, u64) {
+        (self.dataset.url().to_string(), self.dataset.version())
+    }
+
+    /// Learns what the rows of each column weigh, from the manifest of the largest fragment.
+    ///
+    /// # Errors
+    /// What the dataset says.
+    pub(crate) async fn measure(&self) -> Result<()> {
+        if self.measured.get().is_some() {
+            return Ok(());
+        }
+        let fragments = self.dataset.fragments().await.map_err(failed)?;
+        let Some(largest) = fragments.iter().max_by_key(|fragment| fragment.rows) else {
+            return Ok(());
+        };
+        let columns: Vec<usize> = (0..self.layout.dataset.columns.len()).collect();
+        let facts = planning::facts(&self.dataset, &self.layout, largest, &columns).await?;
+        // Somebody else may have been faster with the same figures.
+        let _ = self.measured.set(Measured { facts, rows: 0..largest.rows });
+        Ok(())
+    }
+
+    /// Stored bytes of a row of a column; `None` before [`DatasetTable::measure`].
+    pub(crate) fn row_bytes(&self, name: &str) -> Option<u64> {
+        let index = self.layout.dataset.columns.iter().position(|column| column.name == name)?;
+        self.measured.get()?;
+        let whole = ScanPart::Column { index, part: Part::Whole, cast: None };
+        Some(self.bytes_of(&[whole]).fetched)
+    }
+
+    /// What a row of some parts costs; nothing before [`DatasetTable::measure`].
+    pub(crate) fn bytes_of(&self, parts: &[ScanPart]) -> RowBytes {
+        match self.measured.get() {
+            Some(measured) => row_bytes(parts, &self.layout, &measured.facts, &measured.rows),
+            None => RowBytes::default(),
+        }
     }
 
     /// The snapshot.

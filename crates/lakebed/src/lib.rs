@@ -1,8 +1,11 @@
 //! Lakebed: an open tensor lakehouse with a query engine. Versioned datasets of tensors on any
 //! object store, queried in TQL and in SQL.
 //!
-//! This crate only re-exports: it holds no logic of its own. Read first: [`dataset`] (write, read,
-//! commit), [`engine`] (TQL and SQL), [`convert`] (from other formats).
+//! This crate re-exports the others and joins them where none of them may know the next, as in
+//! [`materialize`]. Read first: [`dataset`] (write, read, commit), [`engine`] (TQL and SQL),
+//! [`convert`] (from other formats).
+
+pub mod materialize;
 
 pub use lakebed_codec as codec;
 pub use lakebed_convert as convert;

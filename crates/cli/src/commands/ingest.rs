@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 use clap::ValueEnum;
@@ -10,6 +11,13 @@ use indicatif::ProgressStyle;
 use lakebed::convert;
 use lakebed::convert::ImportOptions;
 use lakebed::convert::Problem;
+use lakebed::core::Schema;
+use lakebed::dataset::Dataset;
+use lakebed::dataset::Options;
+use lakebed::engine::Query;
+use lakebed::engine::Session;
+use lakebed::materialize;
+use tempfile::TempDir;
 
 use crate::error::Error;
 use crate::error::Result;
@@ -41,6 +49,10 @@ pub struct Ingest {
     /// What the commit says
     #[arg(long, short)]
     message: Option<String>,
+    /// Write rows in this order, so that ranges of it lie together: what ORDER BY takes, as in
+    /// "labels" or "SHAPE(boxes)[0] DESC, filename". Needs room for a second copy meanwhile
+    #[arg(long, value_name = "KEYS")]
+    order_by: Option<String>,
     /// Files to read at one time; by default as many as there are cores
     #[arg(long, short, value_name = "N")]
     jobs: Option<usize>,
@@ -68,8 +80,14 @@ impl Ingest {
         let source = convert::detect_with(&self.source, &options).await?;
         let format = source.format();
         let dataset = target::open_or_create(&self.dataset, source.schema(), self.append).await?;
+        let staged = match &self.order_by {
+            Some(keys) => Some(Staged::new(keys, source.schema()).await?),
+            None => None,
+        };
+        let message = options.message.clone().unwrap_or_else(|| format!("ingest {format}"));
         let progress = bar(source.rows());
-        let report = convert::ingest(source, &dataset, &options, &|at| {
+        let target = staged.as_ref().map_or(&dataset, |staged| &staged.dataset);
+        let report = convert::ingest(source, target, &options, &|at| {
             progress.set_position(at.rows);
             progress.set_message(units::bytes(at.bytes));
         })
@@ -86,8 +104,14 @@ impl Ingest {
         };
         tell("warning", &report.warnings, report.warning_count)?;
         tell("skipped", &report.skipped, report.skipped_count)?;
-        let version = report.dataset.version();
-        let time = units::time(report.elapsed);
+        let mut version = report.dataset.version();
+        let mut elapsed = report.elapsed;
+        if let Some(staged) = staged {
+            let begun = Instant::now();
+            version = staged.move_to(&report.dataset, &dataset, &message).await?.version();
+            elapsed += begun.elapsed();
+        }
+        let time = units::time(elapsed);
         writeln!(
             out,
             "{} from {format} to '{}', version {version}, in {time}",
@@ -98,12 +122,49 @@ impl Ingest {
             out,
             "{}, {} images/s, {}/s; {}, {} skipped",
             units::bytes(report.bytes),
-            units::rate(report.rows, report.elapsed),
-            units::bytes(units::rate(report.bytes, report.elapsed)),
+            units::rate(report.rows, elapsed),
+            units::bytes(units::rate(report.bytes, elapsed)),
             units::count(report.warning_count, "warning"),
             report.skipped_count,
         )?;
         Ok(())
+    }
+}
+
+/// Rows that wait in a folder of their own to be put in order.
+struct Staged {
+    dataset: Dataset,
+    query: String,
+    folder: TempDir,
+}
+
+impl Staged {
+    /// A place for rows with the columns of `schema`.
+    async fn new(keys: &str, schema: &Schema) -> Result<Staged> {
+        let failed =
+            |source| Error::File { what: "cannot make a temporary folder".to_string(), source };
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let url = folder.path().join("staged").display().to_string();
+        let dataset = Dataset::create(&url, schema.clone(), Options::default()).await?;
+        let staged = Staged { dataset, query: format!("SELECT * ORDER BY {keys}"), folder };
+        // Wrong keys are told before hours of reading.
+        staged.planned(&staged.dataset).await?;
+        Ok(staged)
+    }
+
+    async fn planned(&self, dataset: &Dataset) -> Result<Query> {
+        let failed = Error::query(&self.query);
+        let session = Session::new().map_err(&failed)?;
+        session.set_current(dataset.clone());
+        session.tql(&self.query).await.map_err(&failed)
+    }
+
+    /// Appends the rows of `from` to `to` in order.
+    async fn move_to(self, from: &Dataset, to: &Dataset, message: &str) -> Result<Dataset> {
+        let query = self.planned(from).await?;
+        let moved = materialize::append(&query, to, message).await?;
+        drop(self.folder);
+        Ok(moved)
     }
 }
 

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::array::RecordBatch;
 use arrow::array::RecordBatchOptions;
+use arrow::array::new_empty_array;
 use arrow_schema::FieldRef;
 use arrow_schema::Schema as ArrowSchema;
 use arrow_schema::SchemaRef;
 use datafusion::common::DataFusionError;
 use datafusion::common::Result;
 use datafusion::common::exec_err;
-use datafusion::common::tree_node::Transformed;
-use datafusion::common::tree_node::TransformedResult;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::CaseExpr;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr_common::physical_expr::with_new_children_if_necessary;
 use lakebed_functions::FunctionError;
 
 use super::layout::Layout;
@@ -39,18 +40,7 @@ impl Bound {
     /// If a part has no field.
     pub fn new(expr: &Arc<dyn PhysicalExpr>, layout: &Layout) -> Result<Bound> {
         let mut parts: Vec<ScanPart> = Vec::new();
-        let expr = Arc::clone(expr)
-            .transform_down(|node| {
-                let Some(part) = recognise(&node, layout) else { return Ok(Transformed::no(node)) };
-                let at = parts.iter().position(|known| *known == part).unwrap_or_else(|| {
-                    parts.push(part.clone());
-                    parts.len() - 1
-                });
-                let column: Arc<dyn PhysicalExpr> =
-                    Arc::new(Column::new(&part.describe(layout), at));
-                Ok(Transformed::new(column, true, TreeNodeRecursion::Jump))
-            })
-            .data()?;
+        let expr = bind(expr, layout, false, &mut parts)?;
         let fields: Vec<FieldRef> =
             parts.iter().map(|part| part.field(layout)).collect::<Result<_>>()?;
         Ok(Bound { parts, expr, schema: Arc::new(ArrowSchema::new(fields)) })
@@ -59,6 +49,15 @@ impl Bound {
     /// True if the expression is one part as it is.
     pub fn is_part(&self) -> bool {
         self.expr.downcast_ref::<Column>().is_some()
+    }
+
+    /// Its value for no rows.
+    ///
+    /// # Errors
+    /// What the expression says.
+    pub fn empty(&self) -> Result<ArrayRef> {
+        let parts = self.schema.fields().iter().map(|field| new_empty_array(field.data_type()));
+        self.evaluate(parts.collect(), 0)
     }
 
     /// Its value for `rows` rows, given its parts in order.
@@ -105,6 +104,30 @@ impl Bound {
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), parts, &options)
             .map_err(DataFusionError::from)
     }
+}
+
+/// Replaces calls that ask for parts. `guarded` within a CASE, which may keep rows from a call that
+/// fails on them.
+fn bind(
+    expr: &Arc<dyn PhysicalExpr>,
+    layout: &Layout,
+    guarded: bool,
+    parts: &mut Vec<ScanPart>,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    if let Some(part) = recognise(expr, layout).filter(|part| !(guarded && part.may_fail())) {
+        let at = parts.iter().position(|known| *known == part).unwrap_or_else(|| {
+            parts.push(part.clone());
+            parts.len() - 1
+        });
+        return Ok(Arc::new(Column::new(&part.describe(layout), at)));
+    }
+    let guarded = guarded || expr.downcast_ref::<CaseExpr>().is_some();
+    let children: Vec<_> = expr
+        .children()
+        .into_iter()
+        .map(|child| bind(child, layout, guarded, parts))
+        .collect::<Result<_>>()?;
+    with_new_children_if_necessary(Arc::clone(expr), children)
 }
 
 /// The row of the batch that an error of a tensor function is about, and the rest of its text.

@@ -15,6 +15,8 @@ use super::part::is_encoded;
 use crate::prune::ColumnFacts;
 use crate::prune::Facts;
 
+/// The unit of reading uncompressed tensors.
+const BLOCK: u64 = 16 << 10;
 /// What a row of an unknown column is taken for.
 const UNKNOWN: u64 = 64;
 /// How much dearer a decoded byte is than a stored one.
@@ -85,7 +87,8 @@ fn one(part: &ScanPart, layout: &Layout, facts: &Facts, rows: &Range<u64>) -> Ro
                 .and_then(|shape| subscript::resolve(subscripts, &shape).ok())
                 .map(|region| wide(region.elements()).saturating_mul(width));
             let held = cut.unwrap_or(if encoded { pixels } else { whole });
-            (if encoded { seen.stored } else { held.min(seen.stored) }, held)
+            // Nothing smaller than a block is read of a row.
+            (if encoded { seen.stored } else { held.max(BLOCK).min(seen.stored) }, held)
         }
         _ => (seen.stored, whole),
     };

@@ -19,6 +19,8 @@ pub struct ScanMetrics {
     pub units: Count,
     /// Units that statistics refuted when they began.
     pub units_pruned: Count,
+    /// Rows that were left out because statistics of their pages refute a condition.
+    pub rows_pruned: Count,
     /// Rows that a condition left out.
     pub rows_filtered: Count,
     /// Samples that were decoded.
@@ -33,6 +35,7 @@ impl ScanMetrics {
             baseline: BaselineMetrics::new(set, partition),
             units: counter("units"),
             units_pruned: counter("units_pruned"),
+            rows_pruned: counter("rows_pruned"),
             rows_filtered: counter("rows_filtered"),
             samples_decoded: counter("samples_decoded"),
         }

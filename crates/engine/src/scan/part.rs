@@ -96,6 +96,12 @@ impl ScanPart {
         }
     }
 
+    /// True if some rows may not have it.
+    pub fn may_fail(&self) -> bool {
+        let strict = |part: &Part| matches!(part, Part::Slice { missing: Missing::Error, .. });
+        matches!(self, ScanPart::Column { part, .. } if strict(part))
+    }
+
     /// Written `boxes`, `image[0:2]`, `decode(image)`, `shape(boxes)`.
     pub fn describe(&self, layout: &Layout) -> String {
         let ScanPart::Column { index, part, .. } = self else {

@@ -46,6 +46,18 @@ impl Alive {
         }
     }
 
+    /// As ascending ranges without gaps inside.
+    pub fn to_ranges(&self) -> Vec<Range<u64>> {
+        match self {
+            Alive::Range(range) if range.is_empty() => Vec::new(),
+            Alive::Range(range) => vec![range.clone()],
+            Alive::List(list) => {
+                let runs = list.chunk_by(|a, b| a + 1 == *b);
+                runs.filter_map(|run| Some(*run.first()?..*run.last()? + 1)).collect()
+            }
+        }
+    }
+
     /// Every row.
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         (0..self.len()).map(|index| self.get(index))
@@ -96,6 +108,7 @@ mod tests {
         let some = all.filter(&mask);
         assert_eq!(some, Alive::List(vec![11, 20, 21]));
         assert_eq!(some.slice(1, 2).to_rows(), Rows::Range(20..22));
+        assert_eq!(some.to_ranges(), [11..12, 20..22]);
         assert_eq!(Alive::Range(5..9).slice(1, 2), Alive::Range(6..8));
     }
 }

@@ -23,6 +23,7 @@ use super::layout::Layout;
 use super::metrics::ScanMetrics;
 use super::metrics::Traffic;
 use super::planning::Plan;
+use super::queue::Units;
 use super::unit::Delivery;
 use super::unit::UnitRun;
 
@@ -67,7 +68,7 @@ struct Started {
 
 struct Partition {
     scan: Arc<Running>,
-    waiting: std::vec::IntoIter<Unit>,
+    waiting: Units,
     started: VecDeque<Started>,
     ahead: usize,
     left: usize,
@@ -77,13 +78,13 @@ struct Partition {
 /// `fetch` rows. Nothing starts before the first poll; dropping the stream ends all work.
 pub fn batches(
     scan: Arc<Running>,
-    units: Vec<Unit>,
+    units: Units,
     ahead: usize,
     fetch: Option<usize>,
 ) -> impl Stream<Item = Result<RecordBatch>> + Send {
     let partition = Partition {
         scan,
-        waiting: units.into_iter(),
+        waiting: units,
         started: VecDeque::new(),
         ahead: ahead.max(1),
         left: fetch.unwrap_or(usize::MAX),

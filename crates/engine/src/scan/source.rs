@@ -37,6 +37,7 @@ use super::bound::reads_less;
 use super::budget::Budget;
 use super::conjunct::Conjunct;
 use super::description::ScanDescription;
+use super::estimate::estimates;
 use super::late::LateFilters;
 use super::layout::Layout;
 use super::metrics::ScanMetrics;
@@ -45,6 +46,8 @@ use super::part::ScanPart;
 use super::part::recognise;
 use super::planning::Plan;
 use super::planning::count_chunks;
+use super::queue::Queue;
+use super::queue::Units;
 use super::running::Running;
 use super::running::batches;
 use super::statistics;
@@ -68,6 +71,8 @@ pub struct DatasetSource {
 /// What the partitions of one execution share.
 #[derive(Debug)]
 struct Execution {
+    /// Work that goes to whoever is free; `None` where each partition knows its own.
+    queue: Option<Arc<Queue>>,
     late: Arc<LateFilters>,
     budget: OnceLock<Arc<Budget>>,
     traffic: OnceLock<Arc<Traffic>>,
@@ -147,8 +152,15 @@ impl DatasetSource {
         columns
     }
 
-    fn execution(&self) -> Execution {
+    fn execution(&self, shared: bool) -> Execution {
+        // Without conditions a limit is a number of rows, dealt to partitions beforehand.
+        let shared = shared && self.description.fetch.is_none();
+        let queue = || {
+            let units = Arc::clone(&self.description.units);
+            Arc::new(Queue::new(units, self.description.partitions))
+        };
         Execution {
+            queue: shared.then(queue),
             late: Arc::new(LateFilters::new(self.description.late_filters.clone())),
             budget: OnceLock::new(),
             traffic: OnceLock::new(),
@@ -186,7 +198,10 @@ impl DatasetSource {
             metrics: ScanMetrics::new(&self.metrics, partition),
             traffic: Arc::clone(traffic),
         };
-        let units = self.description.partition_units(partition);
+        let units = match &execution.queue {
+            Some(queue) => Units::Shared(Arc::clone(queue), partition),
+            None => Units::Own(self.description.partition_units(partition).into_iter()),
+        };
         let stream = batches(Arc::new(running), units, self.ahead, self.description.fetch);
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))
     }
@@ -271,11 +286,11 @@ impl DataSource for DatasetSource {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        Ok(self.start(partition, &context, &self.execution()))
+        Ok(self.start(partition, &context, &self.execution(false)))
     }
 
     fn create_sibling_state(&self, _config: &ConfigOptions) -> Option<Arc<dyn Any + Send + Sync>> {
-        Some(Arc::new(self.execution()))
+        Some(Arc::new(self.execution(true)))
     }
 
     fn open_with_args(&self, args: OpenArgs) -> Result<SendableRecordBatchStream> {
@@ -298,7 +313,14 @@ impl DataSource for DatasetSource {
         if let Some(fetch) = scan.fetch {
             write!(f, ", limit={fetch}")?;
         }
-        write!(f, ", chunks={}", self.describe_chunks())
+        write!(f, ", chunks={}", self.describe_chunks())?;
+        let columns = self.columns();
+        let reads: Vec<String> =
+            estimates(&self.plan, &self.layout, &self.conjuncts, &self.outputs, &columns)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+        write!(f, ", reads at most [{}]", reads.join("; "))
     }
 
     fn output_partitioning(&self) -> Partitioning {
@@ -333,6 +355,8 @@ impl DataSource for DatasetSource {
             (true, _) if rows == 0 => Precision::Exact(0),
             (true, Some(fetch)) => Precision::Inexact(rows.min(fetch)),
             (true, None) => Precision::Inexact(rows),
+            // Which partition reads a unit is known when it has.
+            (false, None) if partition.is_some() => Precision::Inexact(rows),
             (false, _) => Precision::Exact(rows),
         };
         for (of, output) in

@@ -22,6 +22,7 @@ use super::budget::its_turn;
 use super::conjunct::Conjunct;
 use super::cost::RowBytes;
 use super::cost::row_bytes;
+use super::cost::touched;
 use super::description::Unit;
 use super::part::ScanPart;
 use super::planning::PlannedFragment;
@@ -29,7 +30,9 @@ use super::planning::facts;
 use super::planning::surviving;
 use super::rows::Alive;
 use super::running::Running;
+use crate::prune::ColumnFacts;
 use crate::prune::Facts;
+use crate::prune::spans::intersect;
 
 /// Bytes of one batch, as far as averages tell.
 const BATCH_BYTES: u64 = 16 << 20;
@@ -80,9 +83,7 @@ impl UnitRun {
             return internal_err!("unit of fragment {}, which was not planned", self.unit.fragment);
         };
         let planned = planned.clone();
-        let before = self.alive.len();
         let passed = self.filter(&planned).await?;
-        self.scan.metrics.rows_filtered.add(before - self.alive.len());
         if passed { self.deliver(&planned).await } else { Ok(()) }
     }
 
@@ -114,14 +115,61 @@ impl UnitRun {
             self.alive = Alive::of_ranges(&ranges);
             todo.extend(late.iter().map(|conjunct| (rank(conjunct), conjunct.clone())));
         }
+        if !todo.is_empty() {
+            self.prune_pages(planned, &todo).await?;
+        }
+        let reached = self.alive.len();
         todo.sort_by_key(|(rank, _)| *rank);
         for (_, conjunct) in &todo {
-            if self.alive.is_empty() {
-                return Ok(false);
+            if !self.alive.is_empty() {
+                self.apply(planned, conjunct).await?;
             }
-            self.apply(planned, conjunct).await?;
         }
+        self.scan.metrics.rows_filtered.add(reached - self.alive.len());
         Ok(!self.alive.is_empty())
+    }
+
+    /// Leaves out rows of pages whose statistics refute a condition. Directories only are read,
+    /// and what is left needs them next.
+    async fn prune_pages(
+        &mut self,
+        planned: &PlannedFragment,
+        todo: &[(u64, Conjunct)],
+    ) -> Result<()> {
+        let mut columns = Vec::new();
+        for (_, conjunct) in todo {
+            conjunct.predicate.columns(&mut columns);
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        let mut pages = planned.facts.clone();
+        let mut finer = false;
+        for index in columns {
+            let (Some(column), Some(ColumnFacts::Chunks(chunks))) =
+                (self.scan.layout.column(index), planned.facts.column(index))
+            else {
+                continue;
+            };
+            let touched: Vec<usize> = touched(&chunks.first_rows, &self.unit.rows).collect();
+            let dataset = &self.scan.dataset;
+            let found = dataset.pages(&planned.fragment, column.id, &touched).await;
+            if let Some(found) = found.map_err(super::failed)? {
+                finer |= found.first_rows.len() > chunks.first_rows.len();
+                pages.insert(index, ColumnFacts::Chunks(found));
+            }
+        }
+        if !finer {
+            return Ok(());
+        }
+        let outcomes: Vec<_> = todo.iter().map(|(_, c)| c.predicate.outcomes(&pages)).collect();
+        let mut ranges = self.alive.to_ranges();
+        for spans in &outcomes {
+            ranges = intersect(&ranges, &spans.ranges(|outcome| outcome.yes));
+        }
+        let left = Alive::of_ranges(&ranges);
+        self.scan.metrics.rows_pruned.add(self.alive.len() - left.len());
+        self.alive = left;
+        Ok(())
     }
 
     /// The statistics that late conditions ask for, those included that were not planned with.

@@ -1,0 +1,197 @@
+//! Reads parts of columns at positions in any order.
+
+use std::sync::Arc;
+
+use arrow::array::Array;
+use arrow::array::ArrayRef;
+use arrow::array::UInt32Array;
+use arrow::array::UInt64Array;
+use arrow::compute::concat;
+use arrow::compute::take;
+use datafusion::common::Result;
+use datafusion::common::exec_err;
+use datafusion::common::internal_err;
+use datafusion::physical_expr::PhysicalExpr;
+use futures::StreamExt;
+use futures::TryStreamExt;
+use futures::stream;
+use lakebed_dataset::Fragment;
+use lakebed_dataset::ReadRequest;
+use lakebed_dataset::Rows;
+
+use crate::scan::bound::Bound;
+use crate::scan::cost::RowBytes;
+use crate::scan::failed;
+use crate::scan::part::ScanPart;
+use crate::table::DatasetTable;
+
+/// Fragments that are read at the same time.
+const FRAGMENTS_IN_FLIGHT: usize = 8;
+
+/// What is read of a snapshot, wherever its rows are.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub table: DatasetTable,
+    fragments: Arc<[Fragment]>,
+    outputs: Vec<Bound>,
+    parts: Vec<ScanPart>,
+}
+
+/// Rows of one fragment and what was read of them.
+struct Piece {
+    first: u64,
+    rows: Vec<u64>,
+    arrays: Vec<ArrayRef>,
+}
+
+impl Reader {
+    /// Reads what `outputs`, expressions over the table, need.
+    ///
+    /// # Errors
+    /// If an expression asks for a part that its column does not have.
+    pub fn new(
+        table: DatasetTable,
+        fragments: Arc<[Fragment]>,
+        outputs: &[Arc<dyn PhysicalExpr>],
+    ) -> Result<Reader> {
+        let outputs: Vec<Bound> =
+            outputs.iter().map(|expr| Bound::new(expr, table.layout())).collect::<Result<_>>()?;
+        let mut parts: Vec<ScanPart> = Vec::new();
+        for part in outputs.iter().flat_map(|output| &output.parts) {
+            if !parts.contains(part) {
+                parts.push(part.clone());
+            }
+        }
+        Ok(Reader { table, fragments, outputs, parts })
+    }
+
+    /// Average bytes of a row.
+    pub fn row_bytes(&self) -> RowBytes {
+        self.table.bytes_of(&self.parts)
+    }
+
+    /// What is read, in words.
+    pub fn describe(&self) -> String {
+        let parts: Vec<String> =
+            self.parts.iter().map(|part| part.describe(self.table.layout())).collect();
+        parts.join(", ")
+    }
+
+    /// How many of the parts of a row must be decoded.
+    pub fn decoded_parts(&self) -> usize {
+        self.parts.iter().filter(|part| part.decodes(self.table.layout())).count()
+    }
+
+    /// The outputs at some positions, null where the position is, and how many different rows were
+    /// read.
+    ///
+    /// # Errors
+    /// A position that the snapshot does not have, or what the dataset or an expression says.
+    pub async fn read(&self, positions: &UInt64Array) -> Result<(Vec<ArrayRef>, usize)> {
+        let ascending = positions.null_count() == 0
+            && positions.values().windows(2).all(|pair| pair[0] < pair[1]);
+        let mut unique: Vec<u64> = positions.iter().flatten().collect();
+        if !ascending {
+            unique.sort_unstable();
+            unique.dedup();
+        }
+        let pieces: Vec<Piece> = stream::iter(self.split(&unique)?)
+            .map(|(fragment, rows)| self.piece(fragment, rows))
+            .buffered(FRAGMENTS_IN_FLIGHT)
+            .try_collect()
+            .await?;
+        let order = (!ascending).then(|| {
+            let place = |position: u64| {
+                unique.binary_search(&position).ok().and_then(|at| u32::try_from(at).ok())
+            };
+            positions.iter().map(|position| position.and_then(place)).collect::<UInt32Array>()
+        });
+        let mut outputs = Vec::with_capacity(self.outputs.len());
+        for output in &self.outputs {
+            outputs.push(self.output(output, &pieces, order.as_ref())?);
+        }
+        Ok((outputs, unique.len()))
+    }
+
+    /// Ascending positions by the fragment that holds them.
+    fn split(&self, positions: &[u64]) -> Result<Vec<(Fragment, Vec<u64>)>> {
+        let mut rest = positions;
+        let mut split = Vec::new();
+        while let Some(first) = rest.first() {
+            let after = self.fragments.partition_point(|f| f.first_position <= *first);
+            let Some(fragment) = after.checked_sub(1).and_then(|at| self.fragments.get(at)) else {
+                return exec_err!("no fragment holds row {first}");
+            };
+            let end = fragment.first_position.saturating_add(fragment.rows);
+            let count = rest.partition_point(|position| *position < end);
+            if count == 0 {
+                return exec_err!("the snapshot has {end} rows, and row {first} was asked for");
+            }
+            let (here, after) = rest.split_at(count);
+            let rows = here.iter().map(|at| at - fragment.first_position).collect();
+            split.push((fragment.clone(), rows));
+            rest = after;
+        }
+        Ok(split)
+    }
+
+    async fn piece(&self, fragment: Fragment, rows: Vec<u64>) -> Result<Piece> {
+        let layout = self.table.layout();
+        let first = fragment.first_position;
+        let columns: Vec<_> = self.parts.iter().filter_map(|part| part.read(layout)).collect();
+        let mut read = Vec::new();
+        if !columns.is_empty() {
+            let request = ReadRequest { fragment, rows: Rows::List(rows.clone()), columns };
+            let batch = self.table.dataset().read(&request).await.map_err(failed)?;
+            read = batch.columns().to_vec();
+        }
+        let mut read = read.into_iter();
+        let mut arrays = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            arrays.push(match (part, part.read(layout)) {
+                (_, None) => {
+                    let positions = rows.iter().map(|row| first.saturating_add(*row));
+                    Arc::new(UInt64Array::from_iter_values(positions))
+                }
+                (_, Some(_)) => match read.next() {
+                    Some(array) => part.convert(array)?,
+                    None => return internal_err!("the dataset read fewer columns than asked for"),
+                },
+            });
+        }
+        Ok(Piece { first, rows, arrays })
+    }
+
+    fn output(
+        &self,
+        output: &Bound,
+        pieces: &[Piece],
+        order: Option<&UInt32Array>,
+    ) -> Result<ArrayRef> {
+        let mut arrays = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let mut parts = Vec::with_capacity(output.parts.len());
+            for part in &output.parts {
+                let at = self.parts.iter().position(|known| known == part);
+                match at.and_then(|at| piece.arrays.get(at)) {
+                    Some(array) => parts.push(Arc::clone(array)),
+                    None => return internal_err!("a part was not read"),
+                }
+            }
+            let position = |at: usize| {
+                piece.first.saturating_add(piece.rows.get(at).copied().unwrap_or(u64::MAX))
+            };
+            let what = || format!("a column of {}", self.table.dataset().url());
+            arrays.push(output.evaluate_rows(parts, piece.rows.len(), position, what)?);
+        }
+        let all = match arrays.as_slice() {
+            [] => output.empty()?,
+            [one] => Arc::clone(one),
+            many => concat(&many.iter().map(|array| &**array).collect::<Vec<&dyn Array>>())?,
+        };
+        match order {
+            Some(order) => Ok(take(&all, order, None)?),
+            None => Ok(all),
+        }
+    }
+}
