@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::array::Float64Array;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Result;
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::Volatility;
@@ -14,7 +15,7 @@ use crate::data::raw;
 
 /// `crop_mean(image)`: of the square that all ways cut, in an image of [side, side, 3].
 pub fn mean() -> ScalarUDF {
-    let means = |arguments: &[ColumnarValue]| {
+    let means = |arguments: &[ColumnarValue]| -> Result<ColumnarValue> {
         let images = ColumnarValue::values_to_arrays(arguments)?;
         let images = images[0].as_binary_view();
         let means = images.iter().flatten().map(mean_of).collect::<Float64Array>();

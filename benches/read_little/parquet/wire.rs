@@ -124,7 +124,7 @@ impl ObjectStore for Wire {
     async fn get_ranges(&self, from: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         if self.throttle.is_some() {
             // As the stores of `object_store` that are remote.
-            let fetch = |range: Range<u64>| async {
+            let fetch = |range: Range<u64>| async move {
                 let range = Some(GetRange::Bounded(range));
                 let options = GetOptions { range, ..GetOptions::default() };
                 self.get_opts(from, options).await?.bytes().await
