@@ -1,4 +1,5 @@
-//! The figures that the README states, measured in one run: `cargo bench --bench first_answers`.
+//! The first figures: `cargo bench --bench first_answers`, with `-- --json FILE` or `-- NAME ...` for
+//! the works whose names hold NAME.
 //!
 //! Ingestion beside a plain copy of the same bytes, a label filter and a 1% fetch of images beside
 //! DataFusion over Parquet with the same data, process start to the first answer, and the size of
@@ -7,6 +8,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -19,8 +21,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::array::BinaryArray;
@@ -38,41 +38,82 @@ use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::ParquetReadOptions;
 use datafusion::prelude::SessionConfig;
 use datafusion::prelude::SessionContext;
-use lakebed::codec::media;
 use lakebed::convert;
 use lakebed::core::Column;
 use lakebed::core::DType;
 use lakebed::core::Schema;
-use lakebed::core::Shape;
 use lakebed::core::TensorType;
 use lakebed::core::tensor_builder::shape_array;
 use lakebed::dataset::Dataset;
 use lakebed::dataset::Options;
 use lakebed::engine::Session;
+use support::arguments::Arguments;
+use support::clock::median;
+use support::clock::millis;
+use support::clock::timed;
+use support::figures;
+use support::figures::Figure;
+use support::files::files_below;
+use support::files::size_of;
+use support::pictures::pictures;
+use support::pictures::shared_data;
 use tokio::runtime::Runtime;
+
+mod support;
 
 const ROWS: usize = 60_000;
 const CLASSES: u32 = 10;
 const REPEATS: usize = 21;
 
+/// What the JSON lines about the program begin with.
+const PROGRAM: &str = "program";
+
+/// Fixed name, what it is, and the query.
+const QUERIES: [(&str, &str, &str); 4] = [
+    ("first_filter_label", "label filter", "SELECT id FROM rows WHERE label = 3"),
+    ("first_fetch_1", "1% fetch of images", "SELECT image FROM rows WHERE id % 100 = 7"),
+    ("first_fetch_0.1", "0.1% fetch of images", "SELECT image FROM rows WHERE id % 1000 = 7"),
+    ("first_count_by_label", "count by label", "SELECT label, count(*) FROM rows GROUP BY label"),
+];
+
 fn main() {
+    let arguments = Arguments::of_process();
+    let mut figures: Vec<Figure> = Vec::new();
     let runtime = Runtime::new().unwrap();
     let scratch = tempfile::tempdir().unwrap();
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let shared = shared_data();
     println!("cores: {}", std::thread::available_parallelism().unwrap());
-    for (name, folder) in [("BCCD", shared.join("bccd")), ("CIFAR-10", shared.join("cifar10"))] {
+    for (work, name, folder) in [
+        ("ingest_bccd", "BCCD", shared.join("bccd")),
+        ("ingest_cifar10", "CIFAR-10", shared.join("cifar10")),
+    ] {
+        if !arguments.wants(work) {
+            continue;
+        }
         if folder.exists() {
-            ingestion(&runtime, name, &folder, scratch.path());
+            figures.extend(ingestion(&runtime, (work, name), &folder, scratch.path()));
         } else {
             println!("{name}: skipped, {} is not there", folder.display());
         }
     }
-    let images = pictures(&shared.join("cifar10/test"));
-    queries(&runtime, &images, scratch.path());
-    program(scratch.path());
+    let queried = QUERIES.iter().any(|(work, _, _)| arguments.wants(work));
+    if queried || arguments.wants(PROGRAM) {
+        figures.extend(queries(&runtime, &pictures(), scratch.path(), &arguments));
+    }
+    if arguments.wants(PROGRAM) {
+        figures.extend(program(scratch.path()));
+    }
+    if let Some(file) = &arguments.json {
+        figures::write(file, "first_answers", &figures);
+    }
 }
 
-fn ingestion(runtime: &Runtime, name: &str, folder: &Path, scratch: &Path) {
+fn ingestion(
+    runtime: &Runtime,
+    (work, name): (&str, &str),
+    folder: &Path,
+    scratch: &Path,
+) -> [Figure; 2] {
     let files = files_below(folder);
     let bytes: u64 = files.iter().map(|file| file.metadata().unwrap().len()).sum();
     let copies = median(5, |round| {
@@ -100,7 +141,7 @@ fn ingestion(runtime: &Runtime, name: &str, folder: &Path, scratch: &Path) {
                 convert::ingest(source, &dataset, &options, &|_| {}).await.unwrap();
             });
         });
-        stored = files_below(&target).iter().map(|file| file.metadata().unwrap().len()).sum();
+        stored = size_of(&target);
         took
     });
     println!(
@@ -111,27 +152,18 @@ fn ingestion(runtime: &Runtime, name: &str, folder: &Path, scratch: &Path) {
         millis(ingests),
         stored as f64 / 1e6
     );
+    [
+        Figure::plain(work, "lakebed", millis(ingests), "ms"),
+        Figure::plain(work, "floor", millis(copies), "ms"),
+    ]
 }
 
-/// Encoded pictures of about a kilobyte: CIFAR-10's where they are there, drawn ones elsewhere.
-fn pictures(folder: &Path) -> Vec<Vec<u8>> {
-    if folder.exists() {
-        let files = files_below(folder);
-        return files
-            .iter()
-            .filter(|f| f.extension().is_some_and(|e| e == "jpg"))
-            .map(|f| std::fs::read(f).unwrap())
-            .collect();
-    }
-    (0..500usize)
-        .map(|n| {
-            let pixels: Vec<u8> = (0..32 * 32 * 3).map(|i| ((i * n) % 251) as u8).collect();
-            media::encode_jpeg(&Shape::new(&[32, 32, 3]).unwrap(), &pixels, 85).unwrap()
-        })
-        .collect()
-}
-
-fn queries(runtime: &Runtime, images: &[Vec<u8>], scratch: &Path) {
+fn queries(
+    runtime: &Runtime,
+    images: &[Vec<u8>],
+    scratch: &Path,
+    arguments: &Arguments,
+) -> Vec<Figure> {
     let image = |row: usize| images[row * 7919 % images.len()].as_slice();
     // A fixed mixing of the row number: labels without order, as in shuffled training data.
     let label = |row: usize| (row.wrapping_mul(2_654_435_761) >> 7) as u32 % CLASSES;
@@ -179,13 +211,11 @@ fn queries(runtime: &Runtime, images: &[Vec<u8>], scratch: &Path) {
     println!(
         "{ROWS} rows; Parquet: 8,192 rows a group, 64 KiB pages, page index, filters pushed down and reordered, uncompressed; 2 partitions; median of {REPEATS}, planning included"
     );
-    let works = [
-        ("label filter", "SELECT id FROM rows WHERE label = 3"),
-        ("1% fetch of images", "SELECT image FROM rows WHERE id % 100 = 7"),
-        ("0.1% fetch of images", "SELECT image FROM rows WHERE id % 1000 = 7"),
-        ("count by label", "SELECT label, count(*) FROM rows GROUP BY label"),
-    ];
-    for (work, sql) in works {
+    let mut figures = Vec::new();
+    for (name, work, sql) in QUERIES {
+        if !arguments.wants(name) {
+            continue;
+        }
         let ours = median(REPEATS, |_| {
             timed(|| {
                 let batches = runtime
@@ -215,7 +245,10 @@ fn queries(runtime: &Runtime, images: &[Vec<u8>], scratch: &Path) {
             millis(ours),
             millis(theirs)
         );
+        figures.push(Figure::plain(name, "lakebed", millis(ours), "ms"));
+        figures.push(Figure::plain(name, "parquet", millis(theirs), "ms"));
     }
+    figures
 }
 
 async fn lakebed_rows<'a>(
@@ -256,12 +289,14 @@ async fn lakebed_rows<'a>(
 }
 
 /// The command line: the time of a whole process, and its size.
-fn program(scratch: &Path) {
+fn program(scratch: &Path) -> Vec<Figure> {
     let Some(binary) = binary() else {
         println!("program: skipped, run `cargo build --release` first");
-        return;
+        return Vec::new();
     };
-    println!("program: {:.1} MB", binary.metadata().unwrap().len() as f64 / 1e6);
+    let size = binary.metadata().unwrap().len() as f64 / 1e6;
+    println!("program: {size:.1} MB");
+    let mut figures = vec![Figure::plain("program_size", "lakebed", size, "MB")];
     let dataset = scratch.join("rows");
     let run = |text: &str| {
         let arguments = ["query", dataset.to_str().unwrap(), text];
@@ -270,10 +305,15 @@ fn program(scratch: &Path) {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         })
     };
-    for text in ["SELECT COUNT(*)", "SELECT id WHERE label = 3 LIMIT 5"] {
+    for (name, text) in [
+        ("program_count", "SELECT COUNT(*)"),
+        ("program_filter", "SELECT id WHERE label = 3 LIMIT 5"),
+    ] {
         let took = median(REPEATS, |_| run(text));
         println!("process start to first answer, {text}: {:.1} ms", millis(took));
+        figures.push(Figure::plain(name, "lakebed", millis(took), "ms"));
     }
+    figures
 }
 
 fn binary() -> Option<PathBuf> {
@@ -281,33 +321,4 @@ fn binary() -> Option<PathBuf> {
     folder.pop();
     folder.pop();
     Some(folder.join("lakebed")).filter(|path| path.exists())
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    files
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let begin = Instant::now();
-    work();
-    begin.elapsed()
-}
-
-fn median(repeats: usize, mut work: impl FnMut(usize) -> Duration) -> Duration {
-    let mut times: Vec<Duration> = (0..repeats).map(&mut work).collect();
-    times.sort();
-    times[repeats / 2]
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
