@@ -145,7 +145,7 @@ fn pixels() {
         ColumnarValue::Array(builder.finish::<UInt8Type>(&open).unwrap()),
     );
     let mean = |image: &[u8]| {
-        let total: u32 = image.iter().map(|x| u32::from(*x)).sum();
+        let total = image.iter().fold(0u32, |sum, x| sum.wrapping_add(u32::from(*x)));
         f64::from(total) / 30_000.0
     };
     for (name, column) in [("MEAN(u8[100,100,3])", images), ("MEAN(u8[h,w,3])", ragged)] {

@@ -188,12 +188,14 @@ pub fn products<T: Element>(a: &[T], b: &[T]) -> [f64; 3] {
     [folded(&ab) + tail[0], folded(&aa) + tail[1], folded(&bb) + tail[2]]
 }
 
-/// The sum of the lanes, by halves, as vectors are summed.
+/// The sum of the lanes, in order: a sum by halves makes the compiler settle for vectors of two.
 #[inline(always)]
 fn folded(lanes: &[f64; LANES]) -> f64 {
-    let eight: [f64; 8] = std::array::from_fn(|i| lanes[i] + lanes[i + 8]);
-    let four: [f64; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
-    (four[0] + four[2]) + (four[1] + four[3])
+    let mut sum = 0.0;
+    for lane in lanes {
+        sum += lane;
+    }
+    sum
 }
 
 /// The largest magnitude; 0 if there is none, NaN if one is NaN.
