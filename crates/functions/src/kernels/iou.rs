@@ -83,7 +83,7 @@ impl Iou {
             let fits = match x.sizes() {
                 Some(sizes) if ndim > 0 => sizes
                     .chunks_exact(ndim)
-                    .fold(true, |fits, sizes| fits & (sizes.last() == Some(&4))),
+                    .all(|sizes| sizes.last() == Some(&4) || sizes.contains(&0)),
                 // The same shape in every row.
                 _ => rows > 0 && fours(&x.shape(0)),
             };
