@@ -237,11 +237,7 @@ pub fn shape_array(sizes: Vec<i32>, ndim: usize, rows: usize) -> Result<ArrayRef
 ///
 /// # Errors
 /// As [`shape_array`].
-pub fn shared_shape_array(
-    sizes: ScalarBuffer<i32>,
-    ndim: usize,
-    rows: usize,
-) -> Result<ArrayRef> {
+pub fn shared_shape_array(sizes: ScalarBuffer<i32>, ndim: usize, rows: usize) -> Result<ArrayRef> {
     let wrong = |found: String| Error::WrongType { expected: format!("{rows} shapes"), found };
     let item = Arc::new(Field::new_list_field(DataType::Int32, false));
     let size = i32::try_from(ndim).map_err(|e| wrong(e.to_string()))?;

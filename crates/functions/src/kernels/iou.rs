@@ -88,7 +88,7 @@ impl Iou {
                 _ => rows > 0 && fours(&x.shape(0)),
             };
             let bad = |row: &usize| !a.is_null(*row) && !b.is_null(*row) && !fours(&x.shape(*row));
-            if let (false, Some(row)) = (fits, (0..rows).find(bad)) {
+            if !fits && let Some(row) = (0..rows).find(bad) {
                 let shape = x.shape(row);
                 return Err(self.wrong_row(row, format!("the shape {shape} is not that of boxes")));
             }

@@ -64,7 +64,7 @@ impl TensorFunction for Negate {
                     bad |= value == i64::MIN;
                     value.wrapping_neg()
                 })?;
-                if let (true, Some(row)) = (bad, built.find_row(rows, |value| *value == i64::MIN)) {
+                if bad && let Some(row) = built.find_row(rows, |value| *value == i64::MIN) {
                     return Err(self.wrong_row(row, "the result does not fit in 64 bits"));
                 }
                 built.finish(ty, primitive::<Int64Type>)
