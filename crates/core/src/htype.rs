@@ -110,6 +110,7 @@ impl BoxFormat {
     }
 
     /// The same box as (left, top, right, bottom).
+    #[inline]
     pub fn to_ltrb(self, b: [f64; 4]) -> [f64; 4] {
         match self {
             BoxFormat::Ltrb => b,

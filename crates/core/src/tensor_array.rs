@@ -108,7 +108,11 @@ impl TensorArray {
 
     /// Shapes that come from outside must agree with the offsets beside them.
     fn check_shapes(&self) -> Result<()> {
-        if !matches!(self.shapes, Shapes::PerRow(..)) {
+        let (Shapes::PerRow(ndim, sizes), Rows::Offsets(offsets)) = (&self.shapes, &self.rows)
+        else {
+            return Ok(());
+        };
+        if all_fit(*ndim, sizes, offsets) {
             return Ok(());
         }
         for row in (0..self.len).filter(|&row| !self.is_null(row)) {
@@ -147,6 +151,7 @@ impl TensorArray {
     }
 
     /// True if the row is null.
+    #[inline]
     pub fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
@@ -157,6 +162,7 @@ impl TensorArray {
     }
 
     /// The elements of a row.
+    #[inline]
     pub fn range(&self, row: usize) -> Range<usize> {
         match &self.rows {
             Rows::Stride(stride) => row * stride..(row + 1) * stride,
@@ -175,6 +181,23 @@ impl TensorArray {
         }
     }
 
+    /// Where rows begin and the last one ends; `None` in a fixed form.
+    #[inline]
+    pub fn offsets(&self) -> Option<&OffsetBuffer<i32>> {
+        match &self.rows {
+            Rows::Stride(_) => None,
+            Rows::Offsets(offsets) => Some(offsets),
+        }
+    }
+
+    /// The sizes of all rows, as many a row as there are dimensions; `None` if none are stored.
+    pub fn sizes(&self) -> Option<&ScalarBuffer<i32>> {
+        match &self.shapes {
+            Shapes::PerRow(_, sizes) => Some(sizes),
+            Shapes::Uniform(_) | Shapes::Length => None,
+        }
+    }
+
     /// The shape of a row.
     pub fn shape(&self, row: usize) -> Shape {
         match &self.shapes {
@@ -189,5 +212,25 @@ impl TensorArray {
                 shape
             }
         }
+    }
+}
+
+/// True if every shape, those of null rows too, holds what lies between its offsets. Without
+/// branches for the usual numbers of dimensions, because every kernel asks it of every batch.
+fn all_fit(ndim: usize, sizes: &[i32], offsets: &[i32]) -> bool {
+    let lengths = offsets.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    match ndim {
+        1 => sizes.iter().zip(lengths).fold(true, |fit, (size, length)| fit & (*size == length)),
+        2 => sizes.as_chunks::<2>().0.iter().zip(lengths).fold(true, |fit, ([m, n], length)| {
+            let product = i64::from(*m).wrapping_mul(i64::from(*n));
+            fit & ((*m | *n) >= 0) & (product == i64::from(length))
+        }),
+        0 => false,
+        _ => sizes.chunks_exact(ndim).zip(lengths).all(|(sizes, length)| {
+            let product = sizes.iter().try_fold(1i32, |product, size| {
+                Some(*size).filter(|size| *size >= 0).and_then(|size| product.checked_mul(size))
+            });
+            product == Some(length)
+        }),
     }
 }

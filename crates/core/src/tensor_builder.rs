@@ -14,6 +14,7 @@ use arrow::array::StructArray;
 use arrow::buffer::BooleanBuffer;
 use arrow::buffer::NullBuffer;
 use arrow::buffer::OffsetBuffer;
+use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::ArrowNativeType;
 use arrow_schema::DataType;
 use arrow_schema::Field;
@@ -229,10 +230,18 @@ impl TensorBuilder<bool> {
 /// # Errors
 /// [`Error::WrongType`] if there are not `rows * ndim` sizes.
 pub fn shape_array(sizes: Vec<i32>, ndim: usize, rows: usize) -> Result<ArrayRef> {
+    shared_shape_array(sizes.into(), ndim, rows)
+}
+
+/// As [`shape_array`], of sizes that another array may hold too.
+///
+/// # Errors
+/// As [`shape_array`].
+pub fn shared_shape_array(sizes: ScalarBuffer<i32>, ndim: usize, rows: usize) -> Result<ArrayRef> {
     let wrong = |found: String| Error::WrongType { expected: format!("{rows} shapes"), found };
     let item = Arc::new(Field::new_list_field(DataType::Int32, false));
     let size = i32::try_from(ndim).map_err(|e| wrong(e.to_string()))?;
-    let values = Arc::new(Int32Array::from(sizes));
+    let values = Arc::new(Int32Array::new(sizes, None));
     Ok(Arc::new(
         FixedSizeListArray::try_new_with_length(item, size, values, None, rows)
             .map_err(|e| wrong(e.to_string()))?,

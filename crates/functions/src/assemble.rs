@@ -13,16 +13,18 @@ use arrow::array::StructArray;
 use arrow::buffer::BooleanBuffer;
 use arrow::buffer::NullBuffer;
 use arrow::buffer::OffsetBuffer;
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use lakebed_core::Error as CoreError;
 use lakebed_core::Layout;
 use lakebed_core::Shape;
 use lakebed_core::TensorType;
-use lakebed_core::tensor_builder::shape_array;
+use lakebed_core::tensor_builder::shared_shape_array;
 
 use crate::error::FunctionError;
 use crate::error::Result;
+use crate::numbers::Numbers;
 
 /// Where the rows of flat elements begin and what shapes they have.
 #[derive(Debug, Clone)]
@@ -61,21 +63,80 @@ impl Layouter {
         self.sizes.resize(self.sizes.len() + self.ndim, 0);
         Ok(())
     }
+}
 
-    /// The elements of a row.
-    pub fn range(&self, row: usize) -> std::ops::Range<usize> {
-        let at = |i: usize| self.offsets.get(i).and_then(|o| usize::try_from(*o).ok()).unwrap_or(0);
-        at(row)..at(row + 1)
+/// The rows of flat elements, ready for an array.
+#[derive(Debug, Clone)]
+pub enum Rows {
+    /// So many rows, each with as many elements as the type says.
+    Fixed(usize),
+    /// Rows with sizes of their own.
+    Apart {
+        /// Where each row begins, and the last one ends.
+        offsets: OffsetBuffer<i32>,
+        /// The sizes of all rows, one after another.
+        sizes: ScalarBuffer<i32>,
+    },
+}
+
+impl From<Layouter> for Rows {
+    fn from(layouter: Layouter) -> Rows {
+        Rows::Apart {
+            offsets: OffsetBuffer::new(layouter.offsets.into()),
+            sizes: layouter.sizes.into(),
+        }
+    }
+}
+
+impl Rows {
+    /// The rows of an operand whose elements, from the first of its window on, became those of
+    /// `out`. What the operand stores of its rows is shared, not copied.
+    ///
+    /// # Errors
+    /// As [`Layouter::push`].
+    pub fn like(of: &Numbers, out: &TensorType, rows: usize) -> Result<Rows> {
+        if matches!(out.layout, Layout::Scalar | Layout::Fixed) {
+            return Ok(Rows::Fixed(rows));
+        }
+        let stored = of.offsets().zip(of.sizes());
+        if let Some((offsets, sizes)) = stored
+            && offsets.len() == rows + 1
+            && of.ty().ndim() == out.ndim()
+        {
+            let base = offsets.first().copied().unwrap_or(0);
+            let offsets = match base {
+                0 => offsets.clone(),
+                _ => OffsetBuffer::new(offsets.iter().map(|end| end.wrapping_sub(base)).collect()),
+            };
+            return Ok(Rows::Apart { offsets, sizes });
+        }
+        let base = of.window(rows).start;
+        let mut layout = Layouter::new(out.ndim(), rows);
+        for row in 0..rows {
+            layout.push(of.range(row).end - base, &of.shape(row))?;
+        }
+        Ok(layout.into())
     }
 
-    /// The shape of a row.
-    pub fn shape(&self, row: usize) -> Shape {
-        let mut shape = Shape::SCALAR;
-        for size in self.sizes.get(row * self.ndim..(row + 1) * self.ndim).unwrap_or(&[]) {
-            // A result has at most as many dimensions as a shape can hold.
-            let _ = shape.push(usize::try_from(*size).unwrap_or(0));
+    fn count(&self) -> usize {
+        match self {
+            Rows::Fixed(rows) => *rows,
+            Rows::Apart { offsets, .. } => offsets.len() - 1,
         }
-        shape
+    }
+
+    /// The elements of a row, of `total` in all.
+    pub fn range(&self, row: usize, total: usize) -> std::ops::Range<usize> {
+        match self {
+            Rows::Fixed(rows) => {
+                let stride = total.checked_div(*rows).unwrap_or(0);
+                row * stride..(row + 1) * stride
+            }
+            Rows::Apart { offsets, .. } => {
+                let at = |i: usize| offsets.get(i).and_then(|o| usize::try_from(*o).ok());
+                at(row).unwrap_or(0)..at(row + 1).unwrap_or(0)
+            }
+        }
     }
 }
 
@@ -96,9 +157,11 @@ fn small(n: usize) -> Result<i32> {
 pub fn assemble(
     ty: &TensorType,
     elements: ArrayRef,
-    rows: Layouter,
+    rows: impl Into<Rows>,
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef> {
+    let rows = rows.into();
+    let count = rows.count();
     let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
     let elements = if elements.data_type() == &ty.dtype.to_arrow() {
         elements
@@ -111,27 +174,28 @@ pub fn assemble(
             found: ty.to_string(),
         })
     };
-    Ok(match (&ty.layout, ty.data_type()) {
-        (Layout::Scalar, _) => {
+    Ok(match (&ty.layout, ty.data_type(), rows) {
+        (Layout::Scalar, _, _) => {
+            if nulls.is_none() && elements.null_count() == 0 {
+                return Ok(elements);
+            }
             let data = elements.to_data().into_builder().nulls(nulls).build()?;
             arrow::array::make_array(data)
         }
-        (Layout::Fixed, DataType::FixedSizeList(item, size)) => {
-            let count = rows.offsets.len() - 1;
+        (Layout::Fixed, DataType::FixedSizeList(item, size), _) => {
             Arc::new(FixedSizeListArray::try_new_with_length(item, size, elements, nulls, count)?)
         }
-        (Layout::Ragged, DataType::Struct(fields)) => {
+        (Layout::Ragged, DataType::Struct(fields), Rows::Apart { offsets, sizes }) => {
             let Some(DataType::List(item)) = fields.first().map(|field| field.data_type()) else {
                 return Err(unexpected());
             };
-            let count = rows.offsets.len() - 1;
-            let offsets = OffsetBuffer::new(rows.offsets.into());
             let data = ListArray::try_new(Arc::clone(item), offsets, elements, None)?;
-            let shape = shape_array(rows.sizes, rows.ndim, count)?;
+            let shape = shared_shape_array(sizes, ty.ndim(), count)?;
             Arc::new(StructArray::try_new(fields, vec![Arc::new(data), shape], nulls)?)
         }
-        (Layout::Sequence(inner), DataType::List(item)) if inner.is_scalar() => {
-            let offsets = OffsetBuffer::new(rows.offsets.into());
+        (Layout::Sequence(inner), DataType::List(item), Rows::Apart { offsets, .. })
+            if inner.is_scalar() =>
+        {
             Arc::new(ListArray::try_new(item, offsets, elements, nulls)?)
         }
         _ => return Err(unexpected()),
@@ -143,9 +207,9 @@ pub fn primitive<T: ArrowPrimitiveType>(values: Vec<T::Native>) -> ArrayRef {
     Arc::new(PrimitiveArray::<T>::new(values.into(), None))
 }
 
-/// Bools as an array.
-pub fn bools(values: &[bool]) -> ArrayRef {
-    Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(values.len(), |i| values[i]), None))
+/// Bits as an array.
+pub fn bools(bits: BooleanBuffer) -> ArrayRef {
+    Arc::new(BooleanArray::new(bits, None))
 }
 
 /// One bool a row, with nulls.

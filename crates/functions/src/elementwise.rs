@@ -1,6 +1,7 @@
 //! The loops of every element-wise function of one or two operands.
 
 use arrow::array::ArrayRef;
+use arrow::array::ArrowPrimitiveType;
 use arrow::buffer::BooleanBuffer;
 use arrow::buffer::NullBuffer;
 use lakebed_core::Layout;
@@ -8,10 +9,15 @@ use lakebed_core::Shape;
 use lakebed_core::TensorType;
 
 use crate::assemble::Layouter;
+use crate::assemble::Rows;
 use crate::assemble::assemble;
 use crate::assemble::fixed;
+use crate::assemble::primitive;
+use crate::bits;
 use crate::error::Result;
+use crate::lanes::Real;
 use crate::numbers::Numbers;
+use crate::numbers::slice_of;
 use crate::shapes::broadcast_row;
 
 /// What happens where two rows have unequal shapes.
@@ -23,17 +29,56 @@ pub enum Stretch {
     Numpy,
 }
 
-/// Elements of a result before they become an array.
-#[derive(Debug)]
-pub struct Built<O> {
-    /// The elements of all rows.
-    pub elements: Vec<O>,
-    rows: Layouter,
-    /// Null rows.
-    pub nulls: Option<NullBuffer>,
+/// What the elements of a result are. Bools become bits in the loop that computes them.
+pub trait Item: Copy + Default {
+    /// Many of them.
+    type Many;
+
+    /// `f` of every element.
+    fn map<A: Copy>(values: &[A], f: impl FnMut(A) -> Self) -> Self::Many;
+
+    /// `f` of every pair of elements.
+    fn zip<A: Copy, B: Copy>(a: &[A], b: &[B], f: impl FnMut(A, B) -> Self) -> Self::Many;
 }
 
-impl<O> Built<O> {
+impl Item for bool {
+    type Many = BooleanBuffer;
+
+    fn map<A: Copy>(values: &[A], f: impl FnMut(A) -> bool) -> BooleanBuffer {
+        bits::map(values, f)
+    }
+
+    fn zip<A: Copy, B: Copy>(a: &[A], b: &[B], f: impl FnMut(A, B) -> bool) -> BooleanBuffer {
+        bits::zip(a, b, f)
+    }
+}
+
+macro_rules! numbers {
+    ($($t:ty)*) => { $(
+        impl Item for $t {
+            type Many = Vec<$t>;
+
+            fn map<A: Copy>(values: &[A], f: impl FnMut(A) -> $t) -> Vec<$t> {
+                values.iter().copied().map(f).collect()
+            }
+
+            fn zip<A: Copy, B: Copy>(a: &[A], b: &[B], mut f: impl FnMut(A, B) -> $t) -> Vec<$t> {
+                a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect()
+            }
+        }
+    )* };
+}
+numbers!(u8 i64 u64 f32 f64);
+
+/// Elements of a result before they become an array.
+#[derive(Debug)]
+pub struct Built<O: Item> {
+    elements: O::Many,
+    rows: Rows,
+    nulls: Option<NullBuffer>,
+}
+
+impl<O: Item> Built<O> {
     /// The array of `ty`.
     ///
     /// # Errors
@@ -41,58 +86,53 @@ impl<O> Built<O> {
     pub fn finish(
         self,
         ty: &TensorType,
-        array: impl FnOnce(Vec<O>) -> ArrayRef,
+        array: impl FnOnce(O::Many) -> ArrayRef,
     ) -> Result<ArrayRef> {
         assemble(ty, array(self.elements), self.rows, self.nulls)
     }
+}
 
+impl<O: Item<Many = Vec<O>>> Built<O> {
     /// The first row that is not null and holds an element that `found` accepts.
-    pub fn find_row(
-        &self,
-        rows: usize,
-        ty: &TensorType,
-        found: impl Fn(&O) -> bool,
-    ) -> Option<usize> {
+    pub fn find_row(&self, rows: usize, found: impl Fn(&O) -> bool) -> Option<usize> {
         (0..rows).find(|&row| {
             let valid = self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-            let elements = self.row(row, rows, ty);
-            valid && elements.iter().any(&found)
+            let range = self.rows.range(row, self.elements.len());
+            valid && self.elements.get(range).unwrap_or(&[]).iter().any(&found)
         })
-    }
-
-    fn row(&self, row: usize, rows: usize, ty: &TensorType) -> &[O] {
-        let range = match ty.layout {
-            Layout::Scalar | Layout::Fixed => {
-                let stride = self.elements.len().checked_div(rows).unwrap_or(0);
-                row * stride..(row + 1) * stride
-            }
-            _ => self.rows.range(row),
-        };
-        self.elements.get(range).unwrap_or(&[])
     }
 }
 
 /// `f` of every element of one operand.
 ///
 /// # Errors
-/// As [`Layouter::push`].
-pub fn map<A: Copy, O>(
+/// As [`Rows::like`].
+pub fn map<A: Copy, O: Item>(
     of: &Numbers,
     elements: &[A],
     out: &TensorType,
     rows: usize,
     f: impl FnMut(A) -> O,
 ) -> Result<Built<O>> {
-    let window = of.window(rows);
-    let base = window.start;
-    let elements = elements.get(window).unwrap_or(&[]).iter().copied().map(f).collect();
-    let mut layout = Layouter::new(out.ndim(), rows);
-    if !matches!(out.layout, Layout::Scalar) {
-        for row in 0..rows {
-            layout.push(of.range(row).end - base, &of.shape(row))?;
-        }
-    }
-    Ok(Built { elements, rows: layout, nulls: of.nulls(rows) })
+    let elements = O::map(elements.get(of.window(rows)).unwrap_or(&[]), f);
+    Ok(Built { elements, rows: Rows::like(of, out, rows)?, nulls: of.nulls(rows) })
+}
+
+/// `f` of every element of one operand, computed in the floats of `T`.
+///
+/// # Errors
+/// Those of Arrow's cast, and as [`map`].
+pub fn map_floats<T: ArrowPrimitiveType>(
+    of: &Numbers,
+    out: &TensorType,
+    rows: usize,
+    f: impl FnMut(T::Native) -> T::Native,
+) -> Result<ArrayRef>
+where
+    T::Native: Real,
+{
+    let elements = of.elements_as(&T::DATA_TYPE)?;
+    map(of, slice_of::<T>(&elements)?, out, rows, f)?.finish(out, primitive::<T>)
 }
 
 /// `f` of every pair of elements; `None` is the row whose shapes do not fit under
@@ -100,7 +140,7 @@ pub fn map<A: Copy, O>(
 ///
 /// # Errors
 /// The row in the inner result; the outer one as [`Layouter::push`].
-pub fn zip<A: Copy, B: Copy, O: Copy + Default>(
+pub fn zip<A: Copy, B: Copy, O: Item>(
     (left, a): (&Numbers, &[A]),
     (right, b): (&Numbers, &[B]),
     out: &TensorType,
@@ -113,69 +153,49 @@ pub fn zip<A: Copy, B: Copy, O: Copy + Default>(
         return all_null(out, rows).map(Ok);
     }
     // A number that is the same in every row: one loop over all elements of the other operand.
-    if let (true, true, &[s]) = (right.is_constant(), stands_for_all(left, right, out), b) {
-        let mut built = map(left, a, out, rows, |x| f(x, s))?;
-        if left.is_constant() && rows > 1 {
-            built = repeat(built, out, rows)?;
-        }
-        built.nulls = nulls;
-        return Ok(Ok(built));
+    if let (true, &[s]) = (stands_for_all(left, right, out), b) {
+        let built = map(left, a, out, rows, |x| f(x, s))?;
+        return Ok(Ok(Built { nulls, ..built }));
     }
-    if let (true, true, &[s]) = (left.is_constant(), stands_for_all(right, left, out), a) {
-        let mut built = map(right, b, out, rows, |y| f(s, y))?;
-        built.nulls = nulls;
-        return Ok(Ok(built));
+    if let (true, &[s]) = (stands_for_all(right, left, out), a) {
+        let built = map(right, b, out, rows, |y| f(s, y))?;
+        return Ok(Ok(Built { nulls, ..built }));
     }
-    // The same number of elements in every row of both.
+    // The same shape in every row of both.
     let flat = match (left.uniform(), right.uniform()) {
         (Some(x), Some(y)) => x == y || (out.is_scalar() && x.elements() == 1 && y.elements() == 1),
-        _ => false,
+        _ => matches!(out.layout, Layout::Ragged) && left.same_shapes(right),
     };
     if flat && !left.is_constant() && !right.is_constant() {
-        let elements = a.iter().zip(b).map(|(x, y)| f(*x, *y)).collect();
-        let mut layout = Layouter::new(out.ndim(), rows);
-        if !out.is_scalar() {
-            for row in 0..rows {
-                layout.push(left.range(row).end, &left.shape(row))?;
-            }
-        }
-        return Ok(Ok(Built { elements, rows: layout, nulls }));
+        let a = a.get(left.window(rows)).unwrap_or(&[]);
+        let b = b.get(right.window(rows)).unwrap_or(&[]);
+        let rows = Rows::like(left, out, rows)?;
+        return Ok(Ok(Built { elements: O::zip(a, b, f), rows, nulls }));
     }
     by_row((left, a), (right, b), out, rows, stretch, nulls, f)
 }
 
-/// True if the one element of `single` meets every element of `many` without changing its shape.
+/// True if the one element of the constant `single` meets every element of `many` without changing
+/// its shape.
 fn stands_for_all(many: &Numbers, single: &Numbers, out: &TensorType) -> bool {
-    let scalar = single
-        .uniform()
-        .is_some_and(|shape| shape.ndim() == 0 || (out.is_scalar() && shape.elements() == 1));
-    scalar && (!many.is_constant() || single.is_constant())
+    single.is_constant()
+        && !many.is_constant()
+        && single
+            .uniform()
+            .is_some_and(|shape| shape.ndim() == 0 || (out.is_scalar() && shape.elements() == 1))
 }
 
-fn repeat<O: Copy>(built: Built<O>, out: &TensorType, rows: usize) -> Result<Built<O>> {
-    // `map` already laid the one row out `rows` times; its elements are there once only.
-    let count = built.elements.len();
-    let mut layout = Layouter::new(out.ndim(), rows);
-    let shape = built.rows.shape(0);
-    let mut elements = Vec::with_capacity(count * rows);
-    for _ in 0..rows {
-        elements.extend_from_slice(&built.elements);
-        layout.push(elements.len(), &shape)?;
-    }
-    Ok(Built { elements, rows: layout, nulls: built.nulls })
-}
-
-fn all_null<O: Copy + Default>(out: &TensorType, rows: usize) -> Result<Built<O>> {
+fn all_null<O: Item>(out: &TensorType, rows: usize) -> Result<Built<O>> {
     let placeholder = fixed(out);
     let mut layout = Layouter::new(out.ndim(), rows);
     for row in 0..rows {
         layout.push_null((row + 1) * placeholder)?;
     }
-    let elements = vec![O::default(); placeholder * rows];
-    Ok(Built { elements, rows: layout, nulls: Some(NullBuffer::new_null(rows)) })
+    let elements = O::map(&vec![O::default(); placeholder * rows], |element| element);
+    Ok(Built { elements, rows: layout.into(), nulls: Some(NullBuffer::new_null(rows)) })
 }
 
-fn by_row<A: Copy, B: Copy, O: Copy + Default>(
+fn by_row<A: Copy, B: Copy, O: Item>(
     (left, a): (&Numbers, &[A]),
     (right, b): (&Numbers, &[B]),
     out: &TensorType,
@@ -220,8 +240,9 @@ fn by_row<A: Copy, B: Copy, O: Copy + Default>(
         }
         layout.push(elements.len(), &shape)?;
     }
-    let nulls = NullBuffer::new(BooleanBuffer::from(valid));
-    Ok(Ok(Built { elements, rows: layout, nulls: Some(nulls).filter(|n| n.null_count() > 0) }))
+    let nulls = Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0);
+    let elements = O::map(&elements, |element| element);
+    Ok(Ok(Built { elements, rows: layout.into(), nulls }))
 }
 
 /// One row under NumPy's broadcasting: a loop along the last dimension for every place in the

@@ -8,7 +8,10 @@
 //! function, or one family with the same kernel, a file.
 
 mod assemble;
+mod bits;
+mod blocks;
 mod boxes;
+mod by_row;
 mod elementwise;
 mod emptiness;
 pub mod entry;
@@ -21,6 +24,7 @@ mod json_access;
 mod kernels;
 mod labels;
 mod lanes;
+mod matching;
 mod native;
 mod numbers;
 mod plain;
@@ -30,6 +34,7 @@ mod testing;
 pub mod udf;
 pub mod value;
 mod vectors;
+mod wide;
 
 pub use entry::Entry;
 pub use error::FunctionError;

@@ -12,6 +12,7 @@ use arrow::array::StructArray;
 use arrow::buffer::BooleanBuffer;
 use arrow::buffer::NullBuffer;
 use arrow::buffer::OffsetBuffer;
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::CastOptions;
 use arrow::compute::cast_with_options;
 use arrow::datatypes::DataType;
@@ -106,6 +107,35 @@ impl Numbers {
     /// Where a row's elements are.
     pub fn range(&self, row: usize) -> Range<usize> {
         self.tensor.range(self.at(row))
+    }
+
+    /// Where rows begin and the last one ends; `None` in a fixed form, and of a constant.
+    pub fn offsets(&self) -> Option<&OffsetBuffer<i32>> {
+        self.tensor.offsets().filter(|_| !self.constant)
+    }
+
+    /// The sizes of all rows, as many a row as there are dimensions; `None` in a fixed form, and of
+    /// a constant.
+    pub fn sizes(&self) -> Option<ScalarBuffer<i32>> {
+        let offsets = self.offsets()?;
+        Some(match self.tensor.sizes() {
+            Some(sizes) => sizes.clone(),
+            None => offsets.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect(),
+        })
+    }
+
+    /// True if every row has the same shape as the other's.
+    pub fn same_shapes(&self, other: &Numbers) -> bool {
+        let (Some(own), Some(others)) = (self.offsets(), other.offsets()) else { return false };
+        let (Some(first), Some(other_first)) = (own.first(), others.first()) else { return false };
+        let apart = other_first.wrapping_sub(*first);
+        own.len() == others.len()
+            && own
+                .iter()
+                .zip(others.iter())
+                .fold(true, |same, (own, other)| same & (own.wrapping_add(apart) == *other))
+            && self.ty().ndim() == other.ty().ndim()
+            && self.sizes() == other.sizes()
     }
 
     /// A row's shape.

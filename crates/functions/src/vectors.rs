@@ -11,6 +11,8 @@ use crate::assemble::assemble;
 use crate::error::Result;
 use crate::function::Arg;
 use crate::numbers::Numbers;
+use crate::wide;
+use crate::wide::Job;
 
 /// Dimensions of the result, none or the matrix's rows; or why the two do not pair.
 pub fn paired(args: &[Arg]) -> Result<Vec<Option<u32>>, String> {
@@ -39,7 +41,20 @@ pub fn float_of(a: &TensorType, b: &TensorType) -> DType {
     if small(a) && small(b) { DType::F32 } else { DType::F64 }
 }
 
-/// `f` of every pair of vectors of a row.
+/// One number from a pair of vectors of one length; `of` must be `inline(always)`, as all that it
+/// calls.
+pub trait OfPair<E> {
+    /// The number.
+    type Answer: Copy + Default;
+
+    /// The number of a pair that is in `row`.
+    ///
+    /// # Errors
+    /// A number that is out of range.
+    fn of(&self, row: usize, x: &[E], y: &[E]) -> Result<Self::Answer>;
+}
+
+/// The numbers of every pair of vectors of a row.
 pub struct Pairs<N> {
     /// The numbers of all rows.
     pub values: Vec<N>,
@@ -49,47 +64,95 @@ pub struct Pairs<N> {
     pub nulls: Option<NullBuffer>,
 }
 
-/// Applies `f` to every pair. The inner error is the first row whose vectors have unequal lengths,
-/// with the shapes; `fixed` is how many numbers a null row holds.
-pub fn pairs<E: Copy, N: Copy + Default>(
-    (a, x): (&Numbers, &[E]),
-    (b, y): (&Numbers, &[E]),
+/// The first row whose vectors have unequal lengths, with the shapes.
+pub type Unpaired = (usize, Shape, Shape);
+
+/// Applies `f` to every pair; `fixed` is how many numbers a null row holds.
+///
+/// # Errors
+/// Those of `f`.
+pub fn pairs<E, F: OfPair<E>>(
+    a: (&Numbers, &[E]),
+    b: (&Numbers, &[E]),
     rows: usize,
     fixed: usize,
-    mut f: impl FnMut(usize, &[E], &[E]) -> Result<N>,
-) -> Result<Result<Pairs<N>, (usize, Shape, Shape)>> {
-    let nulls = NullBuffer::union(a.nulls(rows).as_ref(), b.nulls(rows).as_ref());
-    let mut values = Vec::with_capacity(rows);
-    let mut ends = Vec::with_capacity(rows);
-    for row in 0..rows {
-        if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-            values.resize(values.len() + fixed, N::default());
-            ends.push(values.len());
-            continue;
-        }
-        let (p, q) = (a.shape(row), b.shape(row));
-        let (Some(m), Some(n)) = (p.last(), q.last()) else { return Ok(Err((row, p, q))) };
-        if m != n {
-            return Ok(Err((row, p, q)));
-        }
-        let (x, y) = (x.get(a.range(row)).unwrap_or(&[]), y.get(b.range(row)).unwrap_or(&[]));
-        let one = |shape: &Shape| shape.ndim() == 1;
-        match (one(&p), one(&q)) {
-            (true, true) => values.push(f(row, x, y)?),
-            (false, _) => {
-                for at in 0..p.first().copied().unwrap_or(0) {
-                    values.push(f(row, x.get(at * m..(at + 1) * m).unwrap_or(&[]), y)?);
-                }
+    f: &F,
+) -> Result<Result<Pairs<F::Answer>, Unpaired>> {
+    wide::run(Pairing { a, b, rows, fixed, f })
+}
+
+struct Pairing<'a, E, F> {
+    a: (&'a Numbers, &'a [E]),
+    b: (&'a Numbers, &'a [E]),
+    rows: usize,
+    fixed: usize,
+    f: &'a F,
+}
+
+impl<E, F: OfPair<E>> Job for Pairing<'_, E, F> {
+    type Answer = Result<Result<Pairs<F::Answer>, Unpaired>>;
+
+    #[inline(always)]
+    fn run(self) -> Self::Answer {
+        let ((a, x), (b, y), rows) = (self.a, self.b, self.rows);
+        let nulls = NullBuffer::union(a.nulls(rows).as_ref(), b.nulls(rows).as_ref());
+        let vectors = a.ty().ndim() == 1 && b.ty().ndim() == 1;
+        let mut values = Vec::with_capacity(rows);
+        let mut ends = Vec::with_capacity(if vectors { 0 } else { rows });
+        for row in 0..rows {
+            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                values.resize(values.len() + self.fixed, F::Answer::default());
+                ends.push(values.len());
+                continue;
             }
-            (true, false) => {
-                for at in 0..q.first().copied().unwrap_or(0) {
-                    values.push(f(row, x, y.get(at * n..(at + 1) * n).unwrap_or(&[]))?);
+            let (x, y) = (x.get(a.range(row)).unwrap_or(&[]), y.get(b.range(row)).unwrap_or(&[]));
+            let step = if vectors {
+                // The only size of a vector is the number of its elements.
+                if x.len() != y.len() {
+                    return Ok(Err((row, a.shape(row), b.shape(row))));
                 }
+                Steps { size: x.len(), x: 0, y: 0, count: 1 }
+            } else {
+                let (p, q) = (a.shape(row), b.shape(row));
+                match Steps::of(&p, &q) {
+                    Some(steps) => steps,
+                    None => return Ok(Err((row, p, q))),
+                }
+            };
+            for at in 0..step.count {
+                let x = x.get(at * step.x..at * step.x + step.size).unwrap_or(&[]);
+                let y = y.get(at * step.y..at * step.y + step.size).unwrap_or(&[]);
+                values.push(self.f.of(row, x, y)?);
+            }
+            if !vectors {
+                ends.push(values.len());
             }
         }
-        ends.push(values.len());
+        Ok(Ok(Pairs { values, ends, nulls }))
     }
-    Ok(Ok(Pairs { values, ends, nulls }))
+}
+
+/// Where the vectors of one row are.
+struct Steps {
+    size: usize,
+    x: usize,
+    y: usize,
+    count: usize,
+}
+
+impl Steps {
+    fn of(p: &Shape, q: &Shape) -> Option<Steps> {
+        let size = *p.last()?;
+        if Some(&size) != q.last() {
+            return None;
+        }
+        let first = |shape: &Shape| shape.first().copied().unwrap_or(0);
+        Some(match (p.ndim(), q.ndim()) {
+            (1, 1) => Steps { size, x: 0, y: 0, count: 1 },
+            (1, _) => Steps { size, x: 0, y: size, count: first(q) },
+            _ => Steps { size, x: size, y: 0, count: first(p) },
+        })
+    }
 }
 
 impl<N> Pairs<N> {

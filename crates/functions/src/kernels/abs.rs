@@ -10,12 +10,14 @@ use lakebed_core::TensorType;
 
 use crate::assemble::primitive;
 use crate::elementwise::map;
+use crate::elementwise::map_floats;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::function::Arg;
 use crate::function::Output;
 use crate::function::TensorFunction;
 use crate::function::any_nullable;
+use crate::lanes::Real;
 use crate::numbers::slice_of;
 use crate::value::Value;
 
@@ -64,21 +66,13 @@ impl TensorFunction for Abs {
                 let elements = x.elements_as(&DataType::Int64)?;
                 let values = slice_of::<Int64Type>(&elements)?;
                 let built = map(&x, values, ty, rows, i64::wrapping_abs)?;
-                if let Some(row) = built.find_row(rows, ty, |value| *value == i64::MIN) {
+                if let Some(row) = built.find_row(rows, |value| *value == i64::MIN) {
                     return Err(self.wrong_row(row, "the result does not fit in 64 bits"));
                 }
                 built.finish(ty, primitive::<Int64Type>)
             }
-            DType::F64 => {
-                let elements = x.elements_as(&DataType::Float64)?;
-                map(&x, slice_of::<Float64Type>(&elements)?, ty, rows, f64::abs)?
-                    .finish(ty, primitive::<Float64Type>)
-            }
-            _ => {
-                let elements = x.elements_as(&DataType::Float32)?;
-                map(&x, slice_of::<Float32Type>(&elements)?, ty, rows, f32::abs)?
-                    .finish(ty, primitive::<Float32Type>)
-            }
+            DType::F64 => map_floats::<Float64Type>(&x, ty, rows, Real::magnitude),
+            _ => map_floats::<Float32Type>(&x, ty, rows, Real::magnitude),
         }
     }
 }

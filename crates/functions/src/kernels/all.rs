@@ -3,7 +3,6 @@
 use arrow::array::ArrayRef;
 use lakebed_core::DType;
 
-use crate::assemble::bool_rows;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::function::Arg;
@@ -64,10 +63,12 @@ impl TensorFunction for All {
 
     fn evaluate(&self, args: &[Value], _out: &Output, rows: usize) -> Result<ArrayRef> {
         let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
-        let x = x.numbers()?;
-        let answers = by_row(&x, rows, |flags| {
-            if flags.is_empty() { self.of_empty } else { !flags.contains(&false) }
-        })?;
-        Ok(bool_rows(answers, x.nulls(rows)))
+        by_row(
+            &x.numbers()?,
+            rows,
+            |bits, row| {
+                if row.is_empty() { self.of_empty } else { bits.all(row) }
+            },
+        )
     }
 }

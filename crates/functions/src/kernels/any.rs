@@ -1,5 +1,7 @@
 //! `ANY(x)`.
 
+use std::ops::Range;
+
 use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
@@ -7,6 +9,8 @@ use arrow::buffer::BooleanBuffer;
 use lakebed_core::DType;
 
 use crate::assemble::bool_rows;
+use crate::bits;
+use crate::bits::Bits;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::function::Arg;
@@ -52,25 +56,34 @@ impl TensorFunction for Any {
 
     fn evaluate(&self, args: &[Value], _out: &Output, rows: usize) -> Result<ArrayRef> {
         let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
-        let x = x.numbers()?;
-        let answers = by_row(&x, rows, |flags| flags.contains(&true))?;
-        Ok(bool_rows(answers, x.nulls(rows)))
+        by_row(&x.numbers()?, rows, |bits, row| bits.any(row))
     }
 }
 
-/// `judge` of the truth of every row's elements.
-pub fn by_row(x: &Numbers, rows: usize, judge: impl Fn(&[bool]) -> bool) -> Result<BooleanBuffer> {
+/// `judge` of the bits of every row, which say whether its elements are true.
+///
+/// # Errors
+/// As [`truths`].
+pub fn by_row(
+    x: &Numbers,
+    rows: usize,
+    judge: impl Fn(Bits<'_>, Range<usize>) -> bool,
+) -> Result<ArrayRef> {
     let window = x.window(rows);
     let base = window.start;
     let flags = flags(x, window)?;
-    Ok(BooleanBuffer::collect_bool(rows, |row| {
-        let range = x.range(row);
-        judge(
-            flags
-                .get(range.start.saturating_sub(base)..range.end.saturating_sub(base))
-                .unwrap_or(&[]),
-        )
-    }))
+    let bits = Bits::new(&flags);
+    let answers = match x.offsets().map(|offsets| &offsets[..]) {
+        Some(offsets) if offsets.len() > rows => BooleanBuffer::collect_bool(rows, |row| {
+            let at = |row: usize| usize::try_from(offsets[row]).unwrap_or(0).saturating_sub(base);
+            judge(bits, at(row)..at(row + 1))
+        }),
+        _ => BooleanBuffer::collect_bool(rows, |row| {
+            let range = x.range(row);
+            judge(bits, range.start.saturating_sub(base)..range.end.saturating_sub(base))
+        }),
+    };
+    Ok(bool_rows(answers, x.nulls(rows)))
 }
 
 /// Every element as true or false; not zero is true.
@@ -78,15 +91,15 @@ pub fn by_row(x: &Numbers, rows: usize, judge: impl Fn(&[bool]) -> bool) -> Resu
 /// # Errors
 /// [`lakebed_core::Error::WrongType`] for elements that are no numbers.
 pub fn truths(x: &Numbers) -> Result<Vec<bool>> {
-    flags(x, 0..x.elements().len())
+    Ok(flags(x, 0..x.elements().len())?.iter().collect())
 }
 
-fn flags(x: &Numbers, window: std::ops::Range<usize>) -> Result<Vec<bool>> {
+fn flags(x: &Numbers, window: Range<usize>) -> Result<BooleanBuffer> {
     if let Some(bools) = x.elements().as_boolean_opt() {
-        return Ok(bools.values().slice(window.start, window.len()).iter().collect());
+        return Ok(bools.values().slice(window.start, window.len()));
     }
     with_numbers!(x.elements(), T, values => {
         let zero = <T as arrow::datatypes::ArrowPrimitiveType>::Native::default();
-        Ok(values.get(window).unwrap_or(&[]).iter().map(|value| *value != zero).collect())
+        Ok(bits::map(values.get(window).unwrap_or(&[]), |value| value != zero))
     }, else Err(not_numbers(x.elements().data_type())))
 }

@@ -1,6 +1,7 @@
 //! `+`, `-`, `*`, `/`, `%` and `^`, element by element, with NumPy's broadcasting (rules 14, 15).
 
 use arrow::array::ArrayRef;
+use arrow::array::ArrowPrimitiveType;
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Float32Type;
@@ -26,6 +27,7 @@ use crate::function::Arg;
 use crate::function::Output;
 use crate::function::TensorFunction;
 use crate::function::any_nullable;
+use crate::lanes::Real;
 use crate::native;
 use crate::numbers::Numbers;
 use crate::numbers::meet;
@@ -208,37 +210,9 @@ impl TensorFunction for Arithmetic {
         match ty.dtype {
             DType::I64 => self.signed(&a, &b, ty, rows),
             DType::U64 => self.unsigned(&a, &b, ty, rows),
-            DType::F64 => {
-                let (x, y) =
-                    (a.elements_as(&DataType::Float64)?, b.elements_as(&DataType::Float64)?);
-                let (left, right) = (slice_of::<Float64Type>(&x)?, slice_of::<Float64Type>(&y)?);
-                let (left, right) = ((&a, left), (&b, right));
-                let built = match self.operation {
-                    Operation::Add => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x + y),
-                    Operation::Sub => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x - y),
-                    Operation::Mul => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x * y),
-                    Operation::Div => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x / y),
-                    Operation::Mod => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x % y),
-                    Operation::Pow => zip(left, right, ty, rows, Stretch::Numpy, f64::powf),
-                }?;
-                built.map_err(|row| self.unfit(row, &a, &b))?.finish(ty, primitive::<Float64Type>)
-            }
+            DType::F64 => self.floats::<Float64Type>(&a, &b, ty, rows),
             // f16 computes in f32 and is rounded at the end.
-            _ => {
-                let (x, y) =
-                    (a.elements_as(&DataType::Float32)?, b.elements_as(&DataType::Float32)?);
-                let (left, right) = (slice_of::<Float32Type>(&x)?, slice_of::<Float32Type>(&y)?);
-                let (left, right) = ((&a, left), (&b, right));
-                let built = match self.operation {
-                    Operation::Add => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x + y),
-                    Operation::Sub => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x - y),
-                    Operation::Mul => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x * y),
-                    Operation::Div => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x / y),
-                    Operation::Mod => zip(left, right, ty, rows, Stretch::Numpy, |x, y| x % y),
-                    Operation::Pow => zip(left, right, ty, rows, Stretch::Numpy, f32::powf),
-                }?;
-                built.map_err(|row| self.unfit(row, &a, &b))?.finish(ty, primitive::<Float32Type>)
-            }
+            _ => self.floats::<Float32Type>(&a, &b, ty, rows),
         }
     }
 
@@ -317,15 +291,15 @@ macro_rules! integers {
                 let failed =
                     zip(left, right, out, rows, numpy, |x: $native, y: $native| {
                         match self.operation {
-                            Operation::Add => x.checked_add(y).is_none(),
-                            Operation::Sub => x.checked_sub(y).is_none(),
-                            Operation::Mul => x.checked_mul(y).is_none(),
-                            Operation::Mod | Operation::Div => remainder!(x, y).is_none(),
-                            Operation::Pow => $pow(x, y).is_none(),
+                            Operation::Add => u8::from(x.checked_add(y).is_none()),
+                            Operation::Sub => u8::from(x.checked_sub(y).is_none()),
+                            Operation::Mul => u8::from(x.checked_mul(y).is_none()),
+                            Operation::Mod | Operation::Div => u8::from(remainder!(x, y).is_none()),
+                            Operation::Pow => u8::from($pow(x, y).is_none()),
                         }
                     })?;
                 let failed = failed.map_err(|row| self.unfit(row, a, b))?;
-                if let Some(row) = failed.find_row(rows, out, |failed| *failed) {
+                if let Some(row) = failed.find_row(rows, |failed| *failed != 0) {
                     return Err(self.failed(row));
                 }
             }
@@ -337,6 +311,30 @@ macro_rules! integers {
 impl Arithmetic {
     integers!(signed, Int64Type, i64, DataType::Int64, signed_power);
     integers!(unsigned, UInt64Type, u64, DataType::UInt64, unsigned_power);
+
+    fn floats<T: ArrowPrimitiveType>(
+        &self,
+        a: &Numbers,
+        b: &Numbers,
+        out: &TensorType,
+        rows: usize,
+    ) -> Result<ArrayRef>
+    where
+        T::Native: Real,
+    {
+        let (x, y) = (a.elements_as(&T::DATA_TYPE)?, b.elements_as(&T::DATA_TYPE)?);
+        let (left, right) = ((a, slice_of::<T>(&x)?), (b, slice_of::<T>(&y)?));
+        let numpy = Stretch::Numpy;
+        let built = match self.operation {
+            Operation::Add => zip(left, right, out, rows, numpy, |x, y| x + y),
+            Operation::Sub => zip(left, right, out, rows, numpy, |x, y| x - y),
+            Operation::Mul => zip(left, right, out, rows, numpy, |x, y| x * y),
+            Operation::Div => zip(left, right, out, rows, numpy, |x, y| x / y),
+            Operation::Mod => zip(left, right, out, rows, numpy, |x, y| x % y),
+            Operation::Pow => zip(left, right, out, rows, numpy, Real::power),
+        }?;
+        built.map_err(|row| self.unfit(row, a, b))?.finish(out, primitive::<T>)
+    }
 
     fn failed(&self, row: usize) -> FunctionError {
         self.wrong_row(

@@ -351,7 +351,7 @@ impl Compare {
             _ => zip(left, right, out, rows, never, |p, q| p >= q),
         }?;
         match built {
-            Ok(built) => built.finish(out, |elements| bools(&elements)),
+            Ok(built) => built.finish(out, bools),
             Err(row) => Err(self.wrong_row(row, "the shapes differ")),
         }
     }

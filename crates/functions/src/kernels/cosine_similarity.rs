@@ -21,6 +21,7 @@ use crate::numbers::Numbers;
 use crate::numbers::slice_of;
 use crate::value::Value;
 use crate::vectors;
+use crate::vectors::OfPair;
 
 use super::reduce::rounded;
 
@@ -82,17 +83,51 @@ impl CosineSimilarity {
         ty: &TensorType,
         rows: usize,
     ) -> Result<vectors::Pairs<f64>> {
-        vectors::pairs(a, b, rows, fixed(ty), |_, x, y| Ok(cosine(x, y)))?
+        let cosine = Cosine { x: constant_length(a), y: constant_length(b) };
+        vectors::pairs(a, b, rows, fixed(ty), &cosine)?
             .map_err(|(row, p, q)| self.wrong_row(row, format!("shapes {p} and {q} do not pair")))
     }
 }
 
-fn cosine<E: Element>(x: &[E], y: &[E]) -> f64 {
-    let lengths = lanes::dot(x, x).sqrt() * lanes::dot(y, y).sqrt();
-    if lengths == 0.0 {
-        return 0.0;
+/// The length of a vector that is the same in every row.
+fn constant_length<E: Element>((of, elements): (&Numbers, &[E])) -> Option<f64> {
+    if !of.is_constant() || of.ty().ndim() != 1 {
+        return None;
     }
-    let cosine = lanes::dot(x, y) / lengths;
-    // Rounding may leave the range by one bit; NaN stays.
-    if cosine.is_nan() { cosine } else { cosine.clamp(-1.0, 1.0) }
+    let vector = elements.get(of.range(0))?;
+    Some(lanes::sum_of(vector, |value| value * value).sqrt())
+}
+
+/// The cosine of two vectors, with the lengths that are known before.
+struct Cosine {
+    x: Option<f64>,
+    y: Option<f64>,
+}
+
+impl<E: Element> OfPair<E> for Cosine {
+    type Answer = f64;
+
+    #[inline(always)]
+    fn of(&self, _row: usize, x: &[E], y: &[E]) -> Result<f64> {
+        let (product, lengths) = match (self.x, self.y) {
+            (None, Some(length)) => {
+                let [product, squares, _] = lanes::products(x, y);
+                (product, squares.sqrt() * length)
+            }
+            (Some(length), None) => {
+                let [product, squares, _] = lanes::products(y, x);
+                (product, length * squares.sqrt())
+            }
+            _ => {
+                let [product, own, other] = lanes::products(x, y);
+                (product, own.sqrt() * other.sqrt())
+            }
+        };
+        if lengths == 0.0 {
+            return Ok(0.0);
+        }
+        let cosine = product / lengths;
+        // Rounding may leave the range by one bit; NaN stays.
+        Ok(if cosine.is_nan() { cosine } else { cosine.clamp(-1.0, 1.0) })
+    }
 }

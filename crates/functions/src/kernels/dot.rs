@@ -24,6 +24,9 @@ use crate::numbers::meet;
 use crate::numbers::slice_of;
 use crate::value::Value;
 use crate::vectors;
+use crate::vectors::OfPair;
+
+use super::reduce::rounded;
 
 /// The dot product.
 #[derive(Debug)]
@@ -65,56 +68,72 @@ impl TensorFunction for Dot {
         let (a, b, ty) = (a.numbers()?, b.numbers()?, out.ty()?);
         let data_type = ty.dtype.to_arrow();
         let (x, y) = (a.elements_as(&data_type)?, b.elements_as(&data_type)?);
-        let float = |_: usize, x: &[f64], y: &[f64]| Ok(lanes::dot(x, y));
         match data_type {
             DataType::Float32 => {
                 let (x, y) = (slice_of::<Float32Type>(&x)?, slice_of::<Float32Type>(&y)?);
-                #[expect(clippy::cast_possible_truncation, reason = "rounding to the result type")]
-                let product = |_: usize, x: &[f32], y: &[f32]| Ok(lanes::dot(x, y) as f32);
-                self.pairs((&a, x), (&b, y), ty, rows, product, primitive::<Float32Type>)
+                self.pairs((&a, x), (&b, y), ty, rows, &Floats, |products| {
+                    primitive::<Float32Type>(rounded(&products))
+                })
             }
             DataType::Float64 => {
                 let (x, y) = (slice_of::<Float64Type>(&x)?, slice_of::<Float64Type>(&y)?);
-                self.pairs((&a, x), (&b, y), ty, rows, float, primitive::<Float64Type>)
+                self.pairs((&a, x), (&b, y), ty, rows, &Floats, primitive::<Float64Type>)
             }
             DataType::UInt64 => {
                 let (x, y) = (slice_of::<UInt64Type>(&x)?, slice_of::<UInt64Type>(&y)?);
-                let product = |row, x: &[u64], y: &[u64]| self.exact(row, x, y);
-                self.pairs((&a, x), (&b, y), ty, rows, product, primitive::<UInt64Type>)
+                self.pairs((&a, x), (&b, y), ty, rows, &Integers, primitive::<UInt64Type>)
             }
             _ => {
                 let (x, y) = (slice_of::<Int64Type>(&x)?, slice_of::<Int64Type>(&y)?);
-                let product = |row, x: &[i64], y: &[i64]| self.exact(row, x, y);
-                self.pairs((&a, x), (&b, y), ty, rows, product, primitive::<Int64Type>)
+                self.pairs((&a, x), (&b, y), ty, rows, &Integers, primitive::<Int64Type>)
             }
         }
     }
 }
 
 impl Dot {
-    fn pairs<E: Copy, N: Copy + Default>(
+    fn pairs<E, F: OfPair<E>>(
         &self,
         a: (&Numbers, &[E]),
         b: (&Numbers, &[E]),
         ty: &TensorType,
         rows: usize,
-        product: impl FnMut(usize, &[E], &[E]) -> Result<N>,
-        array: impl FnOnce(Vec<N>) -> ArrayRef,
+        product: &F,
+        array: impl FnOnce(Vec<F::Answer>) -> ArrayRef,
     ) -> Result<ArrayRef> {
         match vectors::pairs(a, b, rows, fixed(ty), product)? {
             Ok(pairs) => pairs.finish(ty, array),
             Err((row, p, q)) => Err(self.wrong_row(row, format!("shapes {p} and {q} do not pair"))),
         }
     }
+}
 
-    /// The product of integers; 128 bits hold any sum of products of 64 on the way.
-    fn exact<E: Element + TryFrom<i128>>(&self, row: usize, x: &[E], y: &[E]) -> Result<E> {
+struct Floats;
+
+impl<E: Element> OfPair<E> for Floats {
+    type Answer = f64;
+
+    #[inline(always)]
+    fn of(&self, _row: usize, x: &[E], y: &[E]) -> Result<f64> {
+        let [product, ..] = lanes::products(x, y);
+        Ok(product)
+    }
+}
+
+struct Integers;
+
+impl<E: Element + TryFrom<i128>> OfPair<E> for Integers {
+    type Answer = E;
+
+    #[inline(always)]
+    fn of(&self, row: usize, x: &[E], y: &[E]) -> Result<E> {
+        // 128 bits hold any sum of products of 64 on the way.
         let sum = x
             .iter()
             .zip(y)
             .try_fold(0i128, |sum, (x, y)| sum.checked_add(x.to_i128().checked_mul(y.to_i128())?));
         sum.and_then(|sum| E::try_from(sum).ok()).ok_or_else(|| {
-            self.wrong_row(row, "the result does not fit in 64 bits: cast a vector to a float")
+            Dot.wrong_row(row, "the result does not fit in 64 bits: cast a vector to a float")
         })
     }
 }

@@ -1,7 +1,9 @@
 //! `IOU(a, b)` (rule 27).
 
 use arrow::array::ArrayRef;
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
+use arrow::datatypes::Float32Type;
 use arrow::datatypes::Float64Type;
 use lakebed_core::DType;
 use lakebed_core::Shape;
@@ -15,9 +17,12 @@ use crate::function::Arg;
 use crate::function::Output;
 use crate::function::TensorFunction;
 use crate::function::any_nullable;
+use crate::lanes::Element;
+use crate::matching::MOST_MATCHED;
+use crate::matching::Matcher;
+use crate::numbers::Numbers;
 use crate::numbers::slice_of;
 use crate::value::Value;
-use crate::value::any_null;
 
 use super::reduce::row_of;
 
@@ -55,37 +60,67 @@ impl TensorFunction for Iou {
             return Err(self.wrong_types(&[], "two arguments are needed"));
         };
         let (a, b) = (first.numbers()?, second.numbers()?);
-        let (x, y) = (a.elements_as(&DataType::Float64)?, b.elements_as(&DataType::Float64)?);
-        let (x, y) = (slice_of::<Float64Type>(&x)?, slice_of::<Float64Type>(&y)?);
+        self.check(&a, &b, rows)?;
+        let answers = if [&a, &b].iter().all(|x| x.ty().dtype == DType::F32) {
+            let (x, y) = (a.native()?, b.native()?);
+            let (x, y) = (slice_of::<Float32Type>(&x)?, slice_of::<Float32Type>(&y)?);
+            self.matched((&a, x), (&b, y), rows)?
+        } else {
+            let (x, y) = (a.elements_as(&DataType::Float64)?, b.elements_as(&DataType::Float64)?);
+            let (x, y) = (slice_of::<Float64Type>(&x)?, slice_of::<Float64Type>(&y)?);
+            self.matched((&a, x), (&b, y), rows)?
+        };
+        let nulls = NullBuffer::union(a.nulls(rows).as_ref(), b.nulls(rows).as_ref());
+        Ok(number_rows::<Float64Type>(answers, nulls))
+    }
+}
+
+impl Iou {
+    /// Shapes that the types leave open.
+    fn check(&self, a: &Numbers, b: &Numbers, rows: usize) -> Result<()> {
+        for x in [a, b] {
+            let ndim = x.ty().ndim();
+            let fits = match x.sizes() {
+                Some(sizes) if ndim > 0 => sizes
+                    .chunks_exact(ndim)
+                    .all(|sizes| sizes.last() == Some(&4) || sizes.contains(&0)),
+                // The same shape in every row.
+                _ => rows > 0 && fours(&x.shape(0)),
+            };
+            let bad = |row: &usize| !a.is_null(*row) && !b.is_null(*row) && !fours(&x.shape(*row));
+            if !fits && let Some(row) = (0..rows).find(bad) {
+                let shape = x.shape(row);
+                return Err(self.wrong_row(row, format!("the shape {shape} is not that of boxes")));
+            }
+        }
+        Ok(())
+    }
+
+    fn matched<E: Element>(
+        &self,
+        (a, x): (&Numbers, &[E]),
+        (b, y): (&Numbers, &[E]),
+        rows: usize,
+    ) -> Result<Vec<f64>> {
         let (of_a, of_b) = (boxes::format_of(a.ty()), boxes::format_of(b.ty()));
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        let mut matcher = Matcher::default();
         let mut answers = Vec::with_capacity(rows);
         for row in 0..rows {
             if a.is_null(row) || b.is_null(row) {
                 answers.push(0.0);
                 continue;
             }
-            for shape in [a.shape(row), b.shape(row)] {
-                if !fours(&shape) {
-                    return Err(
-                        self.wrong_row(row, format!("the shape {shape} is not that of boxes"))
-                    );
-                }
-            }
-            let left = boxes::read(row_of(&a, x, row), of_a);
-            let right = boxes::read(row_of(&b, y, row), of_b);
-            answers.push(boxes::matched_overlap(&left, &right).map_err(|size| {
+            boxes::read(row_of(a, x, row), of_a, &mut left);
+            boxes::read(row_of(b, y, row), of_b, &mut right);
+            answers.push(matcher.overlap(&left, &right).map_err(|size| {
                 self.wrong_row(
                     row,
-                    format!("{size} boxes overlap each other on both sides, more than {} are not matched: filter the boxes first", boxes::MOST_MATCHED),
+                    format!("{size} boxes overlap each other on both sides, more than {MOST_MATCHED} are not matched: filter the boxes first"),
                 )
             })?);
         }
-        let nulls = arrow::buffer::NullBuffer::union(
-            any_null(args, rows).as_ref(),
-            arrow::buffer::NullBuffer::union(a.nulls(rows).as_ref(), b.nulls(rows).as_ref())
-                .as_ref(),
-        );
-        Ok(number_rows::<Float64Type>(answers, nulls))
+        Ok(answers)
     }
 }
 

@@ -124,7 +124,7 @@ impl Logic {
             zip(left, right, ty, rows, Stretch::Never, |x, y| x | y)
         }?;
         match built {
-            Ok(built) => built.finish(ty, |elements| bools(&elements)),
+            Ok(built) => built.finish(ty, bools),
             Err(row) => Err(self.wrong_row(row, "the shapes differ")),
         }
     }
@@ -154,7 +154,7 @@ impl TensorFunction for Not {
         let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
         let (x, ty) = (x.numbers()?, out.ty()?);
         let flags = truths(&x)?;
-        map(&x, &flags, ty, rows, |flag| !flag)?.finish(ty, |elements| bools(&elements))
+        map(&x, &flags, ty, rows, |flag: bool| !flag)?.finish(ty, bools)
     }
 
     fn simplify(

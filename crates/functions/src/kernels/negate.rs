@@ -1,5 +1,7 @@
 //! `-x`.
 
+use std::ops::Neg;
+
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Float32Type;
@@ -10,6 +12,7 @@ use lakebed_core::TensorType;
 
 use crate::assemble::primitive;
 use crate::elementwise::map;
+use crate::elementwise::map_floats;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::function::Arg;
@@ -61,23 +64,13 @@ impl TensorFunction for Negate {
                     bad |= value == i64::MIN;
                     value.wrapping_neg()
                 })?;
-                if let (true, Some(row)) =
-                    (bad, built.find_row(rows, ty, |value| *value == i64::MIN))
-                {
+                if bad && let Some(row) = built.find_row(rows, |value| *value == i64::MIN) {
                     return Err(self.wrong_row(row, "the result does not fit in 64 bits"));
                 }
                 built.finish(ty, primitive::<Int64Type>)
             }
-            DType::F64 => {
-                let elements = x.elements_as(&DataType::Float64)?;
-                map(&x, slice_of::<Float64Type>(&elements)?, ty, rows, |value| -value)?
-                    .finish(ty, primitive::<Float64Type>)
-            }
-            _ => {
-                let elements = x.elements_as(&DataType::Float32)?;
-                map(&x, slice_of::<Float32Type>(&elements)?, ty, rows, |value| -value)?
-                    .finish(ty, primitive::<Float32Type>)
-            }
+            DType::F64 => map_floats::<Float64Type>(&x, ty, rows, Neg::neg),
+            _ => map_floats::<Float32Type>(&x, ty, rows, Neg::neg),
         }
     }
 }

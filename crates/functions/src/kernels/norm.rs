@@ -6,6 +6,8 @@ use arrow::datatypes::Float64Type;
 use lakebed_core::DType;
 
 use crate::assemble::number_rows;
+use crate::by_row::OfRow;
+use crate::by_row::each;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::function::Arg;
@@ -13,12 +15,12 @@ use crate::function::Output;
 use crate::function::TensorFunction;
 use crate::function::any_nullable;
 use crate::lanes;
+use crate::lanes::Element;
 use crate::numbers::not_numbers;
 use crate::numbers::with_numbers;
 use crate::value::Value;
 
 use super::reduce::rounded;
-use super::reduce::row_of;
 
 /// A norm.
 #[derive(Debug)]
@@ -102,17 +104,10 @@ impl TensorFunction for Norm {
         let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
         let x = x.numbers()?;
         let elements = x.native()?;
-        let norms: Vec<f64> = with_numbers!(elements, T, values => {
-            (0..rows)
-                .map(|row| {
-                    let row = row_of(&x, values, row);
-                    match self.power {
-                        Power::One => lanes::sum_of(row, f64::abs),
-                        Power::Two => lanes::sum_of(row, |value| value * value).sqrt(),
-                        Power::Infinity => lanes::max_of(row, f64::abs),
-                    }
-                })
-                .collect()
+        let norms = with_numbers!(elements, T, values => match self.power {
+            Power::One => each(&x, values, rows, &Magnitudes),
+            Power::Two => each(&x, values, rows, &Length),
+            Power::Infinity => each(&x, values, rows, &Largest),
         }, else return Err(not_numbers(elements.data_type())));
         let nulls = x.nulls(rows);
         Ok(match out.ty()?.dtype {
@@ -121,3 +116,21 @@ impl TensorFunction for Norm {
         })
     }
 }
+
+macro_rules! of_row {
+    ($name:ident, $row:ident => $of:expr) => {
+        struct $name;
+
+        impl<E: Element> OfRow<E> for $name {
+            type Answer = f64;
+
+            #[inline(always)]
+            fn of(&self, $row: &[E]) -> f64 {
+                $of
+            }
+        }
+    };
+}
+of_row!(Magnitudes, row => lanes::sum_of(row, f64::abs));
+of_row!(Length, row => lanes::sum_of(row, |value| value * value).sqrt());
+of_row!(Largest, row => lanes::largest_magnitude(row));

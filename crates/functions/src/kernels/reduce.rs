@@ -1,7 +1,10 @@
 //! `SUM`, `PROD`, `AVG`, `AMIN` and `AMAX` over all elements of a value (rules 14, 15, 18).
 
+use std::ops::Range;
+
 use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
+use arrow::array::AsArray;
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::Float32Type;
 use arrow::datatypes::Float64Type;
 use arrow::datatypes::Int64Type;
@@ -9,7 +12,11 @@ use arrow::datatypes::UInt64Type;
 use lakebed_core::DType;
 use lakebed_core::TensorType;
 
+use crate::assemble::bool_rows;
 use crate::assemble::number_rows;
+use crate::bits::Bits;
+use crate::by_row::OfRow;
+use crate::by_row::each;
 use crate::entry::Entry;
 use crate::error::FunctionError;
 use crate::error::Result;
@@ -21,7 +28,6 @@ use crate::lanes;
 use crate::lanes::Element;
 use crate::numbers::Numbers;
 use crate::numbers::not_numbers;
-use crate::numbers::to_type;
 use crate::numbers::with_numbers;
 use crate::value::Value;
 
@@ -140,30 +146,62 @@ impl TensorFunction for Reduce {
         let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
         let x = x.numbers()?;
         let dtype = &out.ty()?.dtype;
-        let elements = x.native()?;
+        let elements = x.elements();
+        if let Some(bools) = elements.as_boolean_opt() {
+            return self.bools(&x, bools.values(), rows);
+        }
         with_numbers!(elements, T, values => match self.operation {
-            Operation::Min => self.extreme::<T>(&x, values, dtype, rows, |a, b| a < b),
-            Operation::Max => self.extreme::<T>(&x, values, dtype, rows, |a, b| a > b),
+            Operation::Min => self.extreme::<T, _>(&x, values, rows, |a, b| a < b),
+            Operation::Max => self.extreme::<T, _>(&x, values, rows, |a, b| a > b),
             _ => self.total(&x, values, dtype, rows),
         }, else Err(not_numbers(elements.data_type())))
     }
 }
 
 impl Reduce {
-    fn extreme<T>(
+    fn extreme<T, F>(
         &self,
         x: &Numbers,
         values: &[T::Native],
-        dtype: &DType,
         rows: usize,
-        better: impl Fn(T::Native, T::Native) -> bool,
+        better: F,
     ) -> Result<ArrayRef>
     where
         T: arrow::datatypes::ArrowPrimitiveType,
         T::Native: Element,
+        F: Fn(T::Native, T::Native) -> bool,
     {
-        let best = (0..rows).map(|row| lanes::extreme(row_of(x, values, row), &better)).collect();
-        to_type(&number_rows::<T>(best, x.nulls(rows)), &dtype.to_arrow())
+        Ok(number_rows::<T>(each(x, values, rows, &Best(better)), x.nulls(rows)))
+    }
+
+    /// Bools are as many ones as there are trues.
+    fn bools(&self, x: &Numbers, bools: &BooleanBuffer, rows: usize) -> Result<ArrayRef> {
+        let bits = Bits::new(bools);
+        let judged = |judge: &dyn Fn(Range<usize>) -> bool| {
+            BooleanBuffer::collect_bool(rows, |row| judge(x.range(row)))
+        };
+        let nulls = x.nulls(rows);
+        Ok(match self.operation {
+            Operation::Max => bool_rows(judged(&|row| bits.any(row)), nulls),
+            Operation::Min => {
+                bool_rows(judged(&|row: Range<usize>| !row.is_empty() && bits.all(row)), nulls)
+            }
+            Operation::Prod => {
+                let ones = judged(&|row| bits.all(row)).iter().map(i64::from).collect();
+                number_rows::<Int64Type>(ones, nulls)
+            }
+            Operation::Sum => {
+                let counts = (0..rows).map(|row| i64::from(bits.count(x.range(row)))).collect();
+                number_rows::<Int64Type>(counts, nulls)
+            }
+            Operation::Avg => {
+                let mean = |row: Range<usize>| match row.len() {
+                    0 => 0.0,
+                    count => f64::from(bits.count(row)) / count as f64,
+                };
+                number_rows::<Float64Type>((0..rows).map(|row| mean(x.range(row))).collect(), nulls)
+            }
+        })
     }
 
     fn total<E: Element>(
@@ -174,50 +212,39 @@ impl Reduce {
         rows: usize,
     ) -> Result<ArrayRef> {
         let integers = !x.ty().dtype.is_float();
-        if self.operation == Operation::Avg {
-            let means = (0..rows).map(|row| mean(row_of(x, values, row), integers)).collect();
-            return Ok(number_rows::<Float64Type>(means, x.nulls(rows)));
-        }
-        if !integers {
-            let totals: Vec<f64> = (0..rows)
-                .map(|row| {
-                    let row = row_of(x, values, row);
-                    match self.operation {
-                        Operation::Prod => row.iter().map(|value| value.to_f64()).product(),
-                        _ => lanes::sum_of(row, |value| value),
-                    }
-                })
-                .collect();
-            return if *dtype == DType::F64 {
-                Ok(number_rows::<Float64Type>(totals, x.nulls(rows)))
-            } else {
-                Ok(number_rows::<Float32Type>(rounded(&totals), x.nulls(rows)))
-            };
-        }
-        let total = |row: usize| {
-            let values = row_of(x, values, row);
-            match self.operation {
-                Operation::Prod => lanes::product(values),
-                _ => Some(E::sum(values)),
+        let nulls = x.nulls(rows);
+        let totals = match (self.operation, integers) {
+            (Operation::Avg, true) => each(x, values, rows, &IntegerMean),
+            (Operation::Avg, false) => each(x, values, rows, &Mean),
+            (Operation::Prod, false) => each(x, values, rows, &Product),
+            (_, false) => each(x, values, rows, &Sum),
+            (operation, true) => {
+                let totals = match operation {
+                    Operation::Prod => each(x, values, rows, &IntegerProduct),
+                    _ => each(x, values, rows, &IntegerSum),
+                };
+                return Ok(match dtype {
+                    DType::U64 => number_rows::<UInt64Type>(self.fit(x, &totals)?, nulls),
+                    _ => number_rows::<Int64Type>(self.fit(x, &totals)?, nulls),
+                });
             }
         };
-        if dtype.to_arrow() == DataType::UInt64 {
-            let totals = self.fit(x, rows, |row| u64::try_from(total(row)?).ok())?;
-            return Ok(number_rows::<UInt64Type>(totals, x.nulls(rows)));
-        }
-        let totals = self.fit(x, rows, |row| i64::try_from(total(row)?).ok())?;
-        Ok(number_rows::<Int64Type>(totals, x.nulls(rows)))
+        Ok(match dtype {
+            DType::F64 => number_rows::<Float64Type>(totals, nulls),
+            _ => number_rows::<Float32Type>(rounded(&totals), nulls),
+        })
     }
 
     /// One number a row; a row without one is an error unless it is null.
-    fn fit<N: Default>(
+    fn fit<N: Default + TryFrom<i128>>(
         &self,
         x: &Numbers,
-        rows: usize,
-        total: impl Fn(usize) -> Option<N>,
+        totals: &[Option<i128>],
     ) -> Result<Vec<N>> {
-        (0..rows)
-            .map(|row| match total(row) {
+        totals
+            .iter()
+            .enumerate()
+            .map(|(row, total)| match total.and_then(|total| N::try_from(total).ok()) {
                 Some(total) => Ok(total),
                 None if x.is_null(row) => Ok(N::default()),
                 None => Err(self.overflow(row)),
@@ -230,12 +257,41 @@ impl Reduce {
     }
 }
 
-fn mean<E: Element>(values: &[E], integers: bool) -> f64 {
-    if values.is_empty() {
-        return 0.0;
+struct Best<F>(F);
+
+impl<E: Element, F: Fn(E, E) -> bool> OfRow<E> for Best<F> {
+    type Answer = E;
+
+    #[inline(always)]
+    fn of(&self, row: &[E]) -> E {
+        row.first().map_or(E::default(), |first| E::best(*first, row, &self.0))
     }
-    let sum = if integers { E::sum(values) as f64 } else { lanes::sum_of(values, |value| value) };
-    sum / values.len() as f64
+}
+
+macro_rules! of_row {
+    ($name:ident, $answer:ty, $row:ident => $of:expr) => {
+        struct $name;
+
+        impl<E: Element> OfRow<E> for $name {
+            type Answer = $answer;
+
+            #[inline(always)]
+            fn of(&self, $row: &[E]) -> $answer {
+                $of
+            }
+        }
+    };
+}
+of_row!(Sum, f64, row => lanes::sum_of(row, |value| value));
+of_row!(Product, f64, row => row.iter().map(|value| value.to_f64()).product());
+of_row!(IntegerSum, Option<i128>, row => Some(E::sum(row)));
+of_row!(IntegerProduct, Option<i128>, row => lanes::product(row));
+of_row!(Mean, f64, row => mean(lanes::sum_of(row, |value| value), row.len()));
+of_row!(IntegerMean, f64, row => mean(E::sum(row) as f64, row.len()));
+
+#[inline(always)]
+fn mean(sum: f64, count: usize) -> f64 {
+    if count == 0 { 0.0 } else { sum / count as f64 }
 }
 
 /// f64 rounded to f32.

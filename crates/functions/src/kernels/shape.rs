@@ -85,9 +85,8 @@ impl TensorFunction for Shape {
                 return assemble(out.ty()?, empty, layout, value.nulls(rows));
             }
             (Layout::Fixed, _) => {
-                let one =
-                    ty.dims.iter().map(|dim| i32::try_from(dim.unwrap_or(0)).unwrap_or(i32::MAX));
-                std::iter::repeat_n(one, rows).flatten().collect::<Vec<_>>().into()
+                let dim = |dim: &Option<u32>| i32::try_from(dim.unwrap_or(0)).unwrap_or(i32::MAX);
+                ty.dims.iter().map(dim).collect::<Vec<_>>().repeat(rows).into()
             }
             (Layout::Sequence(_), DataType::List(_)) => {
                 let list = value.array.as_list_opt::<i32>().ok_or_else(wrong)?;

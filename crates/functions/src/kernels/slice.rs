@@ -15,6 +15,7 @@ use lakebed_core::TensorType;
 use lakebed_core::region::Run;
 use lakebed_core::subscript;
 
+use crate::blocks;
 use crate::entry::Entry;
 use crate::error::FunctionError;
 use crate::error::Result;
@@ -200,10 +201,16 @@ impl Slice {
                 Err(error) => return Err(error.into()),
             };
             let (runs, result) = (region.runs(&shape), region.shape());
+            if let Some(copied) = blocks::of_fixed(&from, &shape, &runs, out, rows)? {
+                return Ok(copied);
+            }
             return gather(&from, out, rows, |_, _, chosen| {
                 chosen.extend_from_slice(&runs);
                 Ok(Some(result))
             });
+        }
+        if let Some(copied) = blocks::of_ragged(&from, subscripts, out, rows)? {
+            return Ok(copied);
         }
         gather(&from, out, rows, |row, shape, chosen| self.row(row, subscripts, shape, chosen))
     }

@@ -1,21 +1,19 @@
 //! `SQRT(x)`.
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
 use arrow::datatypes::Float32Type;
 use arrow::datatypes::Float64Type;
 use lakebed_core::DType;
 use lakebed_core::TensorType;
 
-use crate::assemble::primitive;
-use crate::elementwise::map;
+use crate::elementwise::map_floats;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::function::Arg;
 use crate::function::Output;
 use crate::function::TensorFunction;
 use crate::function::any_nullable;
-use crate::numbers::slice_of;
+use crate::lanes::Real;
 use crate::value::Value;
 
 /// The square root of every element.
@@ -51,13 +49,9 @@ impl TensorFunction for Sqrt {
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
         let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
         let (x, ty) = (x.numbers()?, out.ty()?);
-        if ty.dtype == DType::F64 {
-            let elements = x.elements_as(&DataType::Float64)?;
-            return map(&x, slice_of::<Float64Type>(&elements)?, ty, rows, f64::sqrt)?
-                .finish(ty, primitive::<Float64Type>);
+        match ty.dtype {
+            DType::F64 => map_floats::<Float64Type>(&x, ty, rows, Real::root),
+            _ => map_floats::<Float32Type>(&x, ty, rows, Real::root),
         }
-        let elements = x.elements_as(&DataType::Float32)?;
-        map(&x, slice_of::<Float32Type>(&elements)?, ty, rows, f32::sqrt)?
-            .finish(ty, primitive::<Float32Type>)
     }
 }

@@ -2,6 +2,18 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Intersection over union of two boxes; 0 if one has no area.
+fn overlap(a: &Ltrb, b: &Ltrb) -> f64 {
+    matched_overlap(std::slice::from_ref(a), std::slice::from_ref(b)).unwrap()
+}
+
+fn matched_overlap(a: &[Ltrb], b: &[Ltrb]) -> Result<f64, usize> {
+    let mut matcher = Matcher::default();
+    let first = matcher.overlap(a, b);
+    assert_eq!(matcher.overlap(a, b), first, "a row depends on the row before");
+    first
+}
+
 /// Every one-to-one matching, one after another.
 fn brute(a: &[Ltrb], b: &[Ltrb], used: &mut Vec<bool>) -> f64 {
     let Some((first, rest)) = a.split_first() else { return 0.0 };
