@@ -199,11 +199,10 @@ async fn every_flipped_byte_of_images_with_shared_heads_is_found() {
 async fn damage_of_samples_names_their_rows() {
     let victim = Victim::varied().await;
     let (key, bytes) = victim.files.iter().find(|(key, _)| key.starts_with("data/")).unwrap();
-    // The file of row 5 (or 17) of the images: PNGs are kept as they are.
-    let mut starts =
-        bytes.windows(4).enumerate().filter(|(_, w)| *w == b"\x89PNG").map(|(at, _)| at);
+    // The file of row 5 (or 17) of the images: whatever they share, each keeps its end.
+    let mut ends = bytes.windows(4).enumerate().filter(|(_, w)| *w == b"IEND").map(|(at, _)| at);
     let mut flipped = bytes.clone();
-    flipped[starts.nth(5).unwrap() + 20] ^= 1;
+    flipped[ends.nth(5).unwrap() + 5] ^= 1;
     let report = victim.with(key, &flipped).await.report.unwrap();
     assert_eq!(report.damage.len(), 1, "{report:?}");
     let rows = report.damage[0].rows.clone().unwrap();
