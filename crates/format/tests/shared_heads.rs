@@ -1,7 +1,7 @@
 //! Small encoded images share what they begin with, and come back byte for byte.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
-#![allow(clippy::cast_possible_truncation, clippy::print_stdout)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "known numbers")]
 
 use std::sync::Arc;
 
@@ -238,11 +238,13 @@ fn a_chunk_aims_for_what_is_stored() {
     }
 }
 
-/// The buffers of a directory: where each row of its table says that they are.
+/// Puts another word into a buffer of a directory.
 fn set_word(directory: &mut [u8], tag: u32, word: usize, value: u64) {
     let rows = u32::from_le_bytes(directory[..4].try_into().unwrap()) as usize;
-    let row = (0..rows).map(|row| 8 + 24 * row);
-    let at = row.into_iter().find(|at| directory[*at..at + 4] == tag.to_le_bytes()).unwrap();
+    let at = (0..rows)
+        .map(|row| 8 + 24 * row)
+        .find(|at| directory[*at..at + 4] == tag.to_le_bytes())
+        .unwrap();
     let offset = u64::from_le_bytes(directory[at + 8..at + 16].try_into().unwrap()) as usize;
     directory[offset + 8 * word..offset + 8 * word + 8].copy_from_slice(&value.to_le_bytes());
 }

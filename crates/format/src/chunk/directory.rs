@@ -153,10 +153,9 @@ impl Directory {
             dims.push(read_sizes(&table, tag, items, limits)?);
         }
         let page_count = to_usize(WHAT, page_count)?;
-        let is_media = layout == PayloadLayout::Media;
         let (mut pages, mut media) = (Vec::new(), MediaPages::default());
         let (mut stride, mut element_starts) = (0, None);
-        if is_media {
+        if layout == PayloadLayout::Media {
             if page_count != items {
                 let reason = format!("{page_count} pages for {items} images");
                 return Err(Error::damaged(WHAT, reason));

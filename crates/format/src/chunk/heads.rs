@@ -166,6 +166,7 @@ fn common(a: &[u8], b: &[u8]) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "test data is made to fit")]
 mod tests {
     use super::*;
 
