@@ -295,7 +295,7 @@ fn media(
     let mut bytes = Vec::new();
     let mut offsets = vec![0];
     let mut cuts = Vec::with_capacity(data.len());
-    let mut dims = vec![Vec::with_capacity(data.len()); 3];
+    let mut dims = vec![Vec::new(); 3];
     for row in 0..data.len() {
         let is_null = valid.is_some_and(|valid| !valid[row]);
         for (axis, list) in dims.iter_mut().enumerate() {
