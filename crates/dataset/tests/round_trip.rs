@@ -36,7 +36,6 @@ use arrow::buffer::NullBuffer;
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::Float32Type;
 use arrow::datatypes::Int32Type;
-use arrow::datatypes::Int64Type;
 use arrow::datatypes::UInt8Type;
 use arrow_schema::Schema as ArrowSchema;
 use arrow_schema::TimeUnit;
@@ -257,7 +256,7 @@ async fn ragged_tensors_keep_shapes_empties_and_nulls_apart() {
         let shapes = read(&dataset, "b", Part::Shape, Rows::Range(2..6)).await;
         let sizes = shapes.as_fixed_size_list();
         assert!(sizes.is_null(3));
-        assert_eq!(&sizes.values().as_primitive::<Int64Type>().values()[..6], &[2, 4, 3, 4, 0, 4]);
+        assert_eq!(&sizes.values().as_primitive::<Int32Type>().values()[..6], &[2, 4, 3, 4, 0, 4]);
         let fragment = dataset.fragments().await.unwrap()[0].clone();
         let id = dataset.schema().column("b").unwrap().id;
         let request = ReadRequest {

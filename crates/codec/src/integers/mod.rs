@@ -106,6 +106,14 @@ fn start(id: u8, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
+/// The value that all positions of an encoding have, if it says so without listing them.
+pub fn constant(bytes: &[u8]) -> Option<u64> {
+    match bytes.split_first() {
+        Some((&CONSTANT, value)) => value.try_into().ok().map(u64::from_le_bytes),
+        _ => None,
+    }
+}
+
 /// Decodes exactly `count` patterns, using all of `bytes`.
 ///
 /// # Errors

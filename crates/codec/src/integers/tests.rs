@@ -296,3 +296,12 @@ fn speed_of_decoding() {
     measure("i64 dictionary", &(0..n).map(|i| mix(mix(i) % 50) as i64).collect::<Vec<_>>());
     measure("u32 constant", &vec![5u32; n as usize]);
 }
+
+#[test]
+fn constants_are_known_without_decoding() {
+    assert_eq!(constant(&encode(&[7; 1000])), Some(7));
+    assert_eq!(constant(&encode(&[])), Some(0));
+    assert_eq!(constant(&encode(&[7, 8])), None);
+    assert_eq!(constant(&encode(&[7])[..8]), None);
+    assert_eq!(constant(&[]), None);
+}

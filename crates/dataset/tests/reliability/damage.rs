@@ -16,6 +16,7 @@ use lakebed_dataset::VerifyReport;
 use lakebed_format::frame;
 use lakebed_format::frame::Kind;
 
+use super::album_rows;
 use super::append;
 use super::append_numbers;
 use super::numbers;
@@ -50,6 +51,17 @@ impl Victim {
             let rows = varied_rows(dataset.schema(), rows.start, rows.end);
             dataset = append(&dataset, &rows).await.unwrap();
         }
+        Victim::of(folder, &dataset).await
+    }
+
+    /// Small JPEGs that share their heads, two chunks of them.
+    async fn album() -> Victim {
+        let folder = tempfile::tempdir().unwrap();
+        let url = folder.path().to_str().unwrap();
+        let schema = Schema::new(vec![Column::image("image")]).unwrap();
+        let options = Options { chunk_bytes: 700, ..Options::default() };
+        let dataset = Dataset::create(url, schema, options).await.unwrap();
+        let dataset = append(&dataset, &album_rows(dataset.schema(), 12)).await.unwrap();
         Victim::of(folder, &dataset).await
     }
 
@@ -166,14 +178,31 @@ async fn every_flipped_byte_is_found_and_none_is_read() {
 }
 
 #[tokio::test]
+async fn every_flipped_byte_of_images_with_shared_heads_is_found() {
+    let victim = Victim::album().await;
+    let (key, bytes) = victim.files.iter().find(|(key, _)| key.starts_with("data/")).unwrap();
+    let heads = bytes.windows(4).filter(|window| *window == b"JFIF").count();
+    assert!((1..6).contains(&heads), "{heads} heads for 12 images");
+    let mut unreadable = 0;
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        let outcome = victim.with(key, &flipped).await;
+        assert_named(key, at, &outcome);
+        unreadable += usize::from(!outcome.readable);
+    }
+    // All but the padding and the footers.
+    assert!(unreadable * 2 > bytes.len(), "{unreadable} of {}", bytes.len());
+}
+
+#[tokio::test]
 async fn damage_of_samples_names_their_rows() {
     let victim = Victim::varied().await;
     let (key, bytes) = victim.files.iter().find(|(key, _)| key.starts_with("data/")).unwrap();
-    // The file of row 5 (or 17) of the images: PNGs are kept as they are.
-    let mut starts =
-        bytes.windows(4).enumerate().filter(|(_, w)| *w == b"\x89PNG").map(|(at, _)| at);
+    // The file of row 5 (or 17) of the images: whatever they share, each keeps its end.
+    let mut ends = bytes.windows(4).enumerate().filter(|(_, w)| *w == b"IEND").map(|(at, _)| at);
     let mut flipped = bytes.clone();
-    flipped[starts.nth(5).unwrap() + 20] ^= 1;
+    flipped[ends.nth(5).unwrap() + 5] ^= 1;
     let report = victim.with(key, &flipped).await.report.unwrap();
     assert_eq!(report.damage.len(), 1, "{report:?}");
     let rows = report.damage[0].rows.clone().unwrap();

@@ -91,6 +91,21 @@ fn varied_rows(schema: &Schema, from: usize, to: usize) -> RecordBatch {
     batch(schema, arrays)
 }
 
+/// Small JPEGs for a schema of one column of images.
+fn album_rows(schema: &Schema, rows: usize) -> RecordBatch {
+    let ty = TensorType::from_column(&schema.columns[0]);
+    let DataType::Struct(fields) = ty.data_type() else { panic!() };
+    let shape = Shape::new(&[8, 8, 3]).unwrap();
+    let file = |i: usize| {
+        let pixels: Vec<u8> = (0..192).map(|p| (p * i + i * 9) as u8).collect();
+        lakebed_codec::media::encode_jpeg(&shape, &pixels, 70).unwrap()
+    };
+    let files: ArrayRef = Arc::new(BinaryViewArray::from_iter_values((0..rows).map(file)));
+    let shapes = shape_array([8, 8, 3].repeat(rows), 3, rows).unwrap();
+    let images = StructArray::try_new(fields, vec![files, shapes], None).unwrap();
+    batch(schema, vec![Arc::new(images)])
+}
+
 fn batch(schema: &Schema, arrays: Vec<ArrayRef>) -> RecordBatch {
     let field = |c: &Column| TensorType::from_column(c).to_field(&c.name, c.nullable);
     let fields: Vec<_> = schema.columns.iter().take(arrays.len()).map(field).collect();

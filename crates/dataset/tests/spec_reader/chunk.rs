@@ -117,6 +117,9 @@ pub fn samples(column: &Column, payload: &[u8], directory: &[u8]) -> Res<Vec<Val
     if ndim != column.dims.len() || size(length) != payload.len() {
         return Err("the directory does not fit".into());
     }
+    if flags > 15 {
+        return Err(format!("the flags {flags}"));
+    }
     let dims = (0..ndim).map(|k| table.integers(16 + u32::try_from(k).unwrap(), items));
     let dims = dims.collect::<Res<Vec<_>>>()?;
     let directory = Directory { table, items, pages: size(pages), dims };
@@ -126,7 +129,7 @@ pub fn samples(column: &Column, payload: &[u8], directory: &[u8]) -> Res<Vec<Val
         1 => scalars(column, &directory, payload)?,
         2 => elements(column, &directory, payload)?,
         3 => variable(&directory, payload)?,
-        4 => media(&directory, payload)?,
+        4 => media(&directory, payload, flags & 8 != 0)?,
         5 => tiles(column, &directory, payload)?,
         other => return Err(format!("layout {other}")),
     };
@@ -222,9 +225,42 @@ fn variable(directory: &Directory<'_>, payload: &[u8]) -> Res<Vec<Value>> {
     Ok(values)
 }
 
-fn media(directory: &Directory<'_>, payload: &[u8]) -> Res<Vec<Value>> {
-    let value = |(item, (_, bytes))| Value::Media(directory.shape(item), bytes);
-    Ok(directory.pages(payload)?.into_iter().enumerate().map(value).collect())
+fn media(directory: &Directory<'_>, payload: &[u8], prefixed: bool) -> Res<Vec<Value>> {
+    if !prefixed {
+        let value = |(item, (_, bytes))| Value::Media(directory.shape(item), bytes);
+        return Ok(directory.pages(payload)?.into_iter().enumerate().map(value).collect());
+    }
+    seen("prefixes".into());
+    let (table, items) = (&directory.table, directory.items);
+    let (all, prefix_ends) = (table.need(11)?, table.words(12)?);
+    if prefix_ends.len() > 64 || all.len() > 32_768 {
+        return Err("more prefixes than there may be".into());
+    }
+    let numbers = table.integers(13, items)?;
+    let (ends, lengths) = (table.integers(4, items)?, table.integers(5, items)?);
+    let checksums = table.words(8)?;
+    if table.integers(7, items)?.iter().any(|codec| *codec != 0) {
+        return Err("a compressed image".into());
+    }
+    let mut begin = 0;
+    let mut values = Vec::new();
+    for item in 0..items {
+        let page = part(payload, begin, size(ends[item]) - begin)?;
+        if checksum(page) != checksums[item] {
+            return Err(format!("the checksum of image {item} differs"));
+        }
+        let number = size(numbers[item]);
+        let to = size(*prefix_ends.get(number).ok_or("a prefix that is not there")?);
+        let from = if number == 0 { 0 } else { size(prefix_ends[number - 1]) };
+        let prefix = part(all, from, to - from)?;
+        let head = part(prefix, 0, size(lengths[item]) - page.len())?;
+        values.push(Value::Media(directory.shape(item), [head, page].concat()));
+        begin = size(ends[item]);
+    }
+    if begin != payload.len() {
+        return Err("the images do not end with the payload".into());
+    }
+    Ok(values)
 }
 
 fn tiles(column: &Column, directory: &Directory<'_>, payload: &[u8]) -> Res<Vec<Value>> {

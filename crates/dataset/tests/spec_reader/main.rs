@@ -167,6 +167,14 @@ fn generators() -> Vec<Generator> {
     let blob = |i: usize| Value::Bytes((0..i % 50).map(|b| noise(i + b) as u8).collect());
     add(Column::scalar("bytes", DType::Bytes), Box::new(move |i| Some(blob(i))));
     add(Column::image("images").nullable(), Box::new(move |i| nulls(i, picture(i))));
+    // Images that differ from the first byte share nothing.
+    let odd = |i: usize| {
+        let Value::Media(shape, file) = picture(0) else { unreachable!() };
+        Value::Media(shape, (0..60).map(|b| noise(i * 60 + b) as u8).chain(file).collect())
+    };
+    add(Column::image("apart").nullable(), Box::new(move |i| nulls(i, odd(i))));
+    let album = |i: usize| Value::List((0..i % 4).map(|p| picture(i + p)).collect());
+    add(Column::image("albums").sequence(), Box::new(move |i| Some(album(i))));
     let classes = vec!["cat".to_string(), "dog".to_string()];
     let label = |i: usize| (noise(i) as u32 % 2).to_le_bytes();
     add(Column::class_label("label", classes), Box::new(move |i| Some(scalar(label(i)))));
@@ -300,7 +308,8 @@ async fn a_reader_made_from_the_specification_reads_everything() {
     let all = (0..=5).map(|n| format!("layout {n}"));
     let all = all
         .chain((0..=4).map(|n| format!("encoding {n}")))
-        .chain((0..=2).map(|n| format!("codec {n}")));
+        .chain((0..=2).map(|n| format!("codec {n}")))
+        .chain(["prefixes".into()]);
     bytes::SEEN.with_borrow(|seen| {
         for what in all {
             assert!(seen.contains(&what), "{what} was not met: {seen:?}");

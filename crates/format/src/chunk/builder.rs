@@ -12,6 +12,7 @@ use lakebed_core::TensorType;
 
 use super::EncodedChunk;
 use super::encode;
+use super::heads::Heads;
 use super::items::Items;
 use super::items::Values;
 use crate::CHUNK_TARGET;
@@ -20,12 +21,17 @@ use crate::error::Result;
 /// The most rows of a chunk, so that its directory stays small.
 pub(crate) const MAX_ROWS: usize = 1 << 21;
 
+/// How much longer than the chunk its images may be, so that a read of all of them is bounded.
+const MAX_SAVING: usize = 16;
+
 /// Collects the samples of one column and cuts them into chunks.
 #[derive(Debug)]
 pub struct ChunkBuilder {
     column: Column,
     target: usize,
     buffered: Option<Items>,
+    heads: Heads,
+    /// Bytes that wait, as they will be stored.
     bytes: usize,
     rows: usize,
     next_row: u64,
@@ -38,6 +44,7 @@ impl ChunkBuilder {
             column,
             target: target.max(1),
             buffered: None,
+            heads: Heads::default(),
             bytes: 0,
             rows: 0,
             next_row: 0,
@@ -82,8 +89,10 @@ impl ChunkBuilder {
                 }
             }
             if row > begin {
-                let items =
-                    Items::new(&self.column, &array.slice(begin, row - begin), self.next_row)?;
+                let saved = self.heads.saved();
+                let rows = array.slice(begin, row - begin);
+                let items = Items::new(&self.column, &rows, self.next_row, &mut self.heads)?;
+                self.bytes = self.bytes.saturating_sub(self.heads.saved() - saved);
                 self.next_row += crate::buffers::to_u64(row - begin);
                 self.rows += row - begin;
                 match &mut self.buffered {
@@ -91,8 +100,10 @@ impl ChunkBuilder {
                     None => self.buffered = Some(items),
                 }
             }
-            let more = row < array.len();
-            if self.bytes >= self.target || self.rows >= MAX_ROWS || more {
+            let is_full = self.bytes >= self.target
+                || self.rows >= MAX_ROWS
+                || self.heads.whole() / MAX_SAVING >= self.target;
+            if is_full || row == begin {
                 full(self.finish()?)?;
             }
         }
@@ -106,12 +117,14 @@ impl ChunkBuilder {
     pub fn finish(&mut self) -> Result<EncodedChunk> {
         self.bytes = 0;
         self.rows = 0;
+        let mut heads = std::mem::take(&mut self.heads);
         match self.buffered.take() {
-            Some(items) => encode::encode(&self.column, &items),
+            Some(items) => encode::encode(&self.column, &items, &heads),
             None => {
                 let ty = TensorType::from_column(&self.column);
                 let none = arrow::array::new_empty_array(&ty.data_type());
-                encode::encode(&self.column, &Items::new(&self.column, &none, 0)?)
+                let items = Items::new(&self.column, &none, 0, &mut heads)?;
+                encode::encode(&self.column, &items, &heads)
             }
         }
     }
@@ -193,19 +206,28 @@ impl Items {
                 join(dims, d);
                 *count += c;
             }
+            (Values::Variable { bytes, offsets }, Values::Variable { bytes: b, offsets: o }) => {
+                extend(bytes, offsets, &b, &o)
+            }
             (
-                Values::Variable { bytes, offsets, dims },
-                Values::Variable { bytes: b, offsets: o, dims: d },
+                Values::Media { bytes, offsets, cuts, dims },
+                Values::Media { bytes: b, offsets: o, cuts: c, dims: d },
             ) => {
-                let base = bytes.len();
-                bytes.extend_from_slice(&b);
-                offsets.extend(o.iter().skip(1).map(|offset| base + offset));
+                extend(bytes, offsets, &b, &o);
+                cuts.extend(c);
                 join(dims, d);
             }
             // Both come from one column, so they are of one kind.
             _ => {}
         }
     }
+}
+
+/// Adds values that lie end to end after others.
+fn extend(bytes: &mut Vec<u8>, offsets: &mut Vec<usize>, more: &[u8], ends: &[usize]) {
+    let base = bytes.len();
+    bytes.extend_from_slice(more);
+    offsets.extend(ends.iter().skip(1).map(|offset| base + offset));
 }
 
 impl std::fmt::Debug for Items {

@@ -74,15 +74,22 @@ pub(crate) fn stats_of(
                 bounds(&column.dtype, &bytes[part], &mut stats);
             }
         }
-        Values::Variable { bytes, offsets, dims: sizes } => {
+        Values::Media { dims: sizes, .. } => {
+            // No image is empty.
+            for item in range.filter(|&item| !items.is_null(item)) {
+                stats.elements += 1;
+                for (axis, sizes) in sizes.iter().enumerate() {
+                    dims.add(first_axis + axis, sizes[item]);
+                }
+            }
+            stats.exact = false;
+        }
+        Values::Variable { bytes, offsets } => {
             let mut texts = TextBounds::default();
             for item in range.filter(|&item| !items.is_null(item)) {
                 let value = &bytes[offsets[item]..offsets[item + 1]];
                 stats.elements += 1;
                 stats.empties += u64::from(is_row && value.is_empty());
-                for (axis, sizes) in sizes.iter().enumerate() {
-                    dims.add(first_axis + axis, sizes[item]);
-                }
                 if column.dtype == DType::Text {
                     texts.add(value);
                 }

@@ -5,14 +5,16 @@ use std::ops::Range;
 use arrow::buffer::BooleanBuffer;
 use arrow::buffer::Buffer;
 use bytes::Bytes;
+use lakebed_codec::integers;
 use lakebed_core::Column;
 use lakebed_core::Limits;
 use lakebed_core::Shape;
 
 use super::PayloadLayout;
 use super::builder::MAX_ROWS;
+use super::media_pages::MediaPages;
+use super::plan::RowSet;
 use crate::BLOCK;
-use crate::buffers::BufferWriter;
 use crate::buffers::Buffers;
 use crate::buffers::to_u64;
 use crate::buffers::to_usize;
@@ -22,9 +24,9 @@ use crate::error::Result;
 use crate::stats;
 use crate::stats::Stats;
 
-const WHAT: &str = "directory";
+pub(crate) const WHAT: &str = "directory";
 
-mod tag {
+pub(crate) mod tag {
     pub const HEADER: u32 = 1;
     pub const VALID: u32 = 2;
     pub const COUNTS: u32 = 3;
@@ -35,7 +37,19 @@ mod tag {
     pub const PAGE_CHECKSUMS: u32 = 8;
     pub const BLOCK_CHECKSUMS: u32 = 9;
     pub const TILE: u32 = 10;
+    pub const PREFIXES: u32 = 11;
+    pub const PREFIX_ENDS: u32 = 12;
+    pub const PREFIX_NUMBERS: u32 = 13;
     pub const DIMS: u32 = 16;
+}
+
+/// Bits of the header's second word.
+pub(crate) mod flag {
+    pub const VALID: u64 = 1;
+    pub const COUNTS: u64 = 2;
+    pub const PAGE_STATS: u64 = 4;
+    pub const PREFIXES: u64 = 8;
+    pub const ALL: u64 = 15;
 }
 
 /// Sizes of one dimension over all items.
@@ -97,81 +111,13 @@ pub struct Directory {
     /// Where each item's elements begin; `None` where every item has `stride` elements.
     pub(crate) element_starts: Option<Vec<u64>>,
     pub(crate) stride: u64,
+    /// Pages of every layout but encoded images.
     pub(crate) pages: Vec<Page>,
+    /// Pages of encoded images.
+    pub(crate) media: MediaPages,
     pub(crate) blocks: Vec<Checksum>,
     pub(crate) tile: Vec<usize>,
     page_stats: Vec<Stats>,
-}
-
-/// What the encoders hand over to be written as a directory.
-#[derive(Debug)]
-pub(crate) struct DirectoryParts<'a> {
-    pub layout: PayloadLayout,
-    pub rows: usize,
-    pub items: usize,
-    pub payload: &'a [u8],
-    pub valid: Option<&'a [bool]>,
-    pub counts: Option<&'a [u64]>,
-    pub dims: &'a [Vec<u32>],
-    pub pages: Vec<Page>,
-    pub tile: Vec<usize>,
-    pub page_stats: Vec<Stats>,
-    pub stats_ndim: usize,
-}
-
-impl DirectoryParts<'_> {
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut table = BufferWriter::new();
-        let flags = u64::from(self.valid.is_some())
-            | (u64::from(self.counts.is_some()) << 1)
-            | (u64::from(!self.page_stats.is_empty()) << 2);
-        table.words(
-            tag::HEADER,
-            &[
-                self.layout as u64,
-                flags,
-                to_u64(self.rows),
-                to_u64(self.items),
-                to_u64(self.payload.len()),
-                to_u64(self.pages.len()),
-                to_u64(self.dims.len()),
-            ],
-        );
-        if let Some(valid) = self.valid {
-            let bits = BooleanBuffer::from(valid);
-            table.bytes(tag::VALID, bits.inner().as_slice().to_vec());
-        }
-        if let Some(counts) = self.counts {
-            table.integers(tag::COUNTS, counts);
-        }
-        for (axis, sizes) in self.dims.iter().enumerate() {
-            let sizes: Vec<u64> = sizes.iter().map(|s| u64::from(*s)).collect();
-            table.integers(tag::DIMS + u32::try_from(axis).unwrap_or(0), &sizes);
-        }
-        let each = |of: &dyn Fn(&Page) -> u64| self.pages.iter().map(of).collect::<Vec<_>>();
-        if !self.pages.is_empty() {
-            table.integers(tag::PAGE_ENDS, &each(&|p| p.bytes.end));
-            table.integers(tag::PAGE_RAW, &each(&|p| to_u64(p.raw)));
-            if self.layout != PayloadLayout::Media && self.layout != PayloadLayout::Tiles {
-                table.integers(tag::PAGE_ITEM_ENDS, &each(&|p| to_u64(p.items.end)));
-            }
-            table.integers(tag::PAGE_CODECS, &each(&|p| u64::from(p.codec)));
-            table.words(tag::PAGE_CHECKSUMS, &each(&|p| p.checksum.0));
-        }
-        if self.layout == PayloadLayout::Raw {
-            let block = usize::try_from(BLOCK).unwrap_or(usize::MAX);
-            let sums: Vec<u64> = self.payload.chunks(block).map(|b| Checksum::of(b).0).collect();
-            table.words(tag::BLOCK_CHECKSUMS, &sums);
-        }
-        if self.layout == PayloadLayout::Tiles {
-            let tile: Vec<u64> = self.tile.iter().map(|n| to_u64(*n)).collect();
-            table.words(tag::TILE, &tile);
-        }
-        if !self.page_stats.is_empty() {
-            stats::write(&mut table, &self.page_stats, self.stats_ndim);
-        }
-        table.finish()
-    }
 }
 
 impl Directory {
@@ -186,6 +132,10 @@ impl Directory {
             return Err(Error::damaged(WHAT, "its header is cut off"));
         };
         let layout = PayloadLayout::from_number(layout)?;
+        if flags & !flag::ALL != 0 {
+            let reason = format!("its flags are {flags}; a newer version may have written it");
+            return Err(Error::damaged(WHAT, reason));
+        }
         let (rows, items) = (to_usize(WHAT, rows)?, to_usize(WHAT, items)?);
         if rows > MAX_ROWS {
             return Err(Error::damaged(WHAT, format!("it has {rows} rows, at most {MAX_ROWS}")));
@@ -199,8 +149,8 @@ impl Directory {
                 format!("it has {ndim} dimensions, and the column {}", column.ndim()),
             ));
         }
-        let valid = if flags & 1 != 0 { Some(read_valid(&table, rows)?) } else { None };
-        let item_starts = if flags & 2 != 0 {
+        let valid = if flags & flag::VALID != 0 { Some(read_valid(&table, rows)?) } else { None };
+        let item_starts = if flags & flag::COUNTS != 0 {
             Some(starts_of(&table.integers(tag::COUNTS, rows, limits)?, items)?)
         } else {
             None
@@ -214,8 +164,19 @@ impl Directory {
             dims.push(read_sizes(&table, tag, items, limits)?);
         }
         let page_count = to_usize(WHAT, page_count)?;
-        let pages = read_pages(&table, layout, page_count, items, payload, limits)?;
-        let (stride, element_starts) = element_places(&dims, items, payload)?;
+        let (mut pages, mut media) = (Vec::new(), MediaPages::default());
+        let (mut stride, mut element_starts) = (0, None);
+        if layout == PayloadLayout::Media {
+            if page_count != items {
+                let reason = format!("{page_count} pages for {items} images");
+                return Err(Error::damaged(WHAT, reason));
+            }
+            let prefixed = flags & flag::PREFIXES != 0;
+            media = MediaPages::read(&table, page_count, payload, prefixed, limits)?;
+        } else {
+            pages = read_pages(&table, layout, page_count, items, payload, limits)?;
+            (stride, element_starts) = element_places(&dims, items, payload)?;
+        }
         let mut directory = Directory {
             layout,
             rows,
@@ -227,6 +188,7 @@ impl Directory {
             element_starts,
             stride,
             pages,
+            media,
             blocks: Vec::new(),
             tile: Vec::new(),
             page_stats: Vec::new(),
@@ -245,7 +207,7 @@ impl Directory {
             let tile = table.words(tag::TILE, column.ndim())?;
             directory.tile = tile.iter().map(|n| to_usize(WHAT, *n)).collect::<Result<_>>()?;
         }
-        if flags & 4 != 0 {
+        if flags & flag::PAGE_STATS != 0 {
             let ndim = super::stats_ndim(column);
             let list = stats::read(&table, page_count, &column.dtype, ndim, limits)?;
             let rows = directory.pages.iter().map(|page| to_u64(page.items.len()));
@@ -288,6 +250,7 @@ impl Directory {
             + self.element_starts.as_ref().map_or(0, |starts| starts.len() * 8)
             + self.item_starts.as_ref().map_or(0, |starts| starts.len() * 8)
             + self.pages.len() * std::mem::size_of::<Page>()
+            + self.media.memory()
             + self.blocks.len() * 8
             + self.page_stats.len() * 256
             + self.rows / 8
@@ -301,6 +264,30 @@ impl Directory {
             let _ = shape.push(sizes.of(item));
         }
         shape
+    }
+
+    /// The sizes of items, end to end.
+    pub(crate) fn push_shapes(&self, items: &RowSet, out: &mut Vec<i32>) {
+        let ndim = self.dims.len();
+        let begin = out.len();
+        out.resize(begin + items.len() * ndim, 0);
+        for (axis, sizes) in self.dims.iter().enumerate() {
+            let places = out[begin..].iter_mut().skip(axis).step_by(ndim);
+            match (sizes, items) {
+                (Sizes::Uniform(size), _) => {
+                    let size = signed(*size);
+                    places.for_each(|place| *place = size);
+                }
+                (Sizes::PerItem(sizes), RowSet::Range(range)) => {
+                    let sizes = sizes.get(range.clone()).unwrap_or_default();
+                    places.zip(sizes).for_each(|(place, size)| *place = signed(*size));
+                }
+                (Sizes::PerItem(sizes), RowSet::List(list)) => {
+                    let sizes = list.iter().map(|item| sizes.get(*item).copied().unwrap_or(0));
+                    places.zip(sizes).for_each(|(place, size)| *place = signed(size));
+                }
+            }
+        }
     }
 
     /// The elements of an item, counted over the chunk; of `items` itself, the end of all.
@@ -319,14 +306,6 @@ impl Directory {
         self.valid.as_ref().is_some_and(|valid| !valid.value(row))
     }
 
-    /// The page of an encoded image: its own.
-    pub(crate) fn page_of_media(&self, item: usize) -> Result<usize> {
-        if item >= self.pages.len() {
-            return Err(Error::damaged(WHAT, format!("no page holds item {item}")));
-        }
-        Ok(item)
-    }
-
     /// The page that holds an item.
     pub(crate) fn page_of(&self, item: usize) -> Result<usize> {
         let page = self.pages.partition_point(|page| page.items.end <= item);
@@ -335,6 +314,11 @@ impl Directory {
         }
         Ok(page)
     }
+}
+
+/// A size as Arrow has it.
+pub(crate) fn signed(size: u32) -> i32 {
+    i32::try_from(size).unwrap_or(i32::MAX)
 }
 
 fn read_valid(table: &Buffers, rows: usize) -> Result<BooleanBuffer> {
@@ -363,16 +347,17 @@ fn starts_of(counts: &[u64], items: usize) -> Result<Vec<usize>> {
 }
 
 fn read_sizes(table: &Buffers, tag: u32, items: usize, limits: &Limits) -> Result<Sizes> {
-    let sizes = table.integers(tag, items, limits)?;
-    let narrow = |size: u64| {
-        u32::try_from(size).map_err(|_| Error::damaged(WHAT, format!("a dimension of size {size}")))
-    };
-    if let Some(first) = sizes.first()
-        && sizes.iter().all(|size| size == first)
-    {
-        return Ok(Sizes::Uniform(narrow(*first)?));
+    if let Some(size) = integers::constant(table.bytes(tag)?) {
+        let size = u32::try_from(size)
+            .map_err(|_| Error::damaged(WHAT, format!("a dimension of size {size}")))?;
+        return Ok(Sizes::Uniform(size));
     }
-    sizes.into_iter().map(narrow).collect::<Result<_>>().map(Sizes::PerItem)
+    let mut sizes = Vec::new();
+    integers::decode_into(table.bytes(tag)?, items, limits, &mut sizes)?;
+    match sizes.first() {
+        Some(first) if sizes.iter().all(|size| size == first) => Ok(Sizes::Uniform(*first)),
+        _ => Ok(Sizes::PerItem(sizes)),
+    }
 }
 
 fn read_pages(
@@ -396,7 +381,6 @@ fn read_pages(
     let codecs = table.integers(tag::PAGE_CODECS, count, limits)?;
     let checksums = table.words(tag::PAGE_CHECKSUMS, count)?;
     let item_ends = match layout {
-        PayloadLayout::Media => (1..=to_u64(count)).collect(),
         PayloadLayout::Tiles => vec![1; count],
         _ => table.integers(tag::PAGE_ITEM_ENDS, count, limits)?,
     };
@@ -466,6 +450,14 @@ impl Directory {
                 .and_then(|(start, end)| payload.get(start..end));
             if !range.is_some_and(|bytes| page.checksum.matches(bytes)) {
                 damaged.push(page.items.clone());
+            }
+        }
+        for item in 0..self.media.len() {
+            let range = self.media.range(item);
+            let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+            let bytes = range.and_then(|(start, end)| payload.get(start..end));
+            if !bytes.is_some_and(|bytes| self.media.checksum(item).matches(bytes)) {
+                damaged.push(item..item + 1);
             }
         }
         let block = usize::try_from(BLOCK).unwrap_or(usize::MAX);

@@ -17,8 +17,10 @@ use super::PayloadLayout;
 use super::builder::element_range;
 use super::builder::element_starts;
 use super::collect::stats_of;
-use super::directory::DirectoryParts;
 use super::directory::Page;
+use super::directory_writer::DirectoryParts;
+use super::heads::Heads;
+use super::heads::Prefixes;
 use super::items::Items;
 use super::items::Values;
 use super::stats_ndim;
@@ -39,14 +41,21 @@ pub(crate) const LIGHT_PLAIN: u8 = 0;
 pub(crate) const LIGHT_INTEGERS: u8 = 1;
 
 /// Encodes a chunk.
-pub(crate) fn encode(column: &Column, items: &Items) -> Result<EncodedChunk> {
+pub(crate) fn encode(column: &Column, items: &Items, heads: &Heads) -> Result<EncodedChunk> {
     let mut sink = Sink { column, payload: Vec::new(), pages: Vec::new() };
     let mut tile = Vec::new();
+    let mut prefixes = Prefixes::default();
+    let mut prefix_numbers = Vec::new();
     let count = items.count();
     let (layout, dims, stats, page_stats) = match &items.values {
-        Values::Variable { bytes, offsets, dims } if !dims.is_empty() => {
-            for item in 0..count {
-                sink.stored(&bytes[offsets[item]..offsets[item + 1]], item..item + 1);
+        Values::Media { bytes, offsets, cuts, dims } => {
+            prefixes = heads.settle(cuts);
+            for (item, cut) in cuts.iter().enumerate() {
+                let (back, number) = heads.back(&prefixes, *cut);
+                // Who has no prefix repeats a number, so that they pack well.
+                let last = prefix_numbers.last().copied().unwrap_or(0);
+                prefix_numbers.push(number.unwrap_or(last));
+                sink.image(back, &bytes[offsets[item]..offsets[item + 1]], cut.length, item);
             }
             (
                 PayloadLayout::Media,
@@ -55,7 +64,7 @@ pub(crate) fn encode(column: &Column, items: &Items) -> Result<EncodedChunk> {
                 Vec::new(),
             )
         }
-        Values::Variable { bytes, offsets, .. } => {
+        Values::Variable { bytes, offsets } => {
             let ranges = split_by_bytes(count, |item| offsets[item + 1] - offsets[item] + 4);
             for range in &ranges {
                 sink.variable(bytes, offsets, range.clone())?;
@@ -109,6 +118,8 @@ pub(crate) fn encode(column: &Column, items: &Items) -> Result<EncodedChunk> {
         counts: items.counts.as_deref(),
         dims: &dims,
         pages: sink.pages,
+        prefixes: &prefixes.list,
+        prefix_numbers: &prefix_numbers,
         tile,
         page_stats,
         stats_ndim: stats_ndim(column),
@@ -191,9 +202,18 @@ impl Sink<'_> {
         });
     }
 
-    /// A page that is kept as it is.
-    fn stored(&mut self, bytes: &[u8], items: Range<usize>) {
-        self.push(bytes, bytes.len(), items, 0);
+    /// An image that was cut after `cut` bytes, of which it gets some back.
+    fn image(&mut self, back: &[u8], rest: &[u8], cut: usize, item: usize) {
+        let begin = self.payload.len();
+        self.payload.extend_from_slice(back);
+        self.payload.extend_from_slice(rest);
+        self.pages.push(Page {
+            bytes: to_u64(begin)..to_u64(self.payload.len()),
+            raw: cut + rest.len(),
+            items: item..item + 1,
+            codec: 0,
+            checksum: Checksum::of(&self.payload[begin..]),
+        });
     }
 
     /// A page under the column's compression, where that makes it smaller.

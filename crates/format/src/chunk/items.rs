@@ -14,6 +14,8 @@ use lakebed_core::Shape;
 use lakebed_core::TensorArray;
 use lakebed_core::TensorType;
 
+use super::heads::Cut;
+use super::heads::Heads;
 use crate::error::Error;
 use crate::error::Result;
 
@@ -41,23 +43,37 @@ pub(crate) enum Values {
         /// Items.
         count: usize,
     },
-    /// Texts, JSON documents or byte strings, and encoded images with the shapes they decode to.
+    /// Texts, JSON documents or byte strings.
     Variable {
         /// All bytes.
         bytes: Vec<u8>,
         /// Where each item begins, and the end of the last.
         offsets: Vec<usize>,
-        /// As above; empty unless images.
+    },
+    /// Encoded images with the shapes they decode to.
+    Media {
+        /// All bytes, without what was cut.
+        bytes: Vec<u8>,
+        /// Where each item begins, and the end of the last.
+        offsets: Vec<usize>,
+        /// What was cut from the front of each item.
+        cuts: Vec<Cut>,
+        /// As above.
         dims: Vec<Vec<u32>>,
     },
 }
 
 impl Items {
-    /// Takes apart an array of a column's Arrow type.
+    /// Takes apart an array of a column's Arrow type; `heads` keeps what images begin with.
     ///
     /// # Errors
     /// [`Error::InvalidSample`] naming the row, counted from `first_row`.
-    pub fn new(column: &Column, array: &ArrayRef, first_row: u64) -> Result<Items> {
+    pub fn new(
+        column: &Column,
+        array: &ArrayRef,
+        first_row: u64,
+        heads: &mut Heads,
+    ) -> Result<Items> {
         let ty = TensorType::from_column(column);
         let invalid = |row: usize, reason: String| Error::InvalidSample {
             column: column.name.clone(),
@@ -71,7 +87,7 @@ impl Items {
             return Err(invalid(row, "the sample is null, and the column is not nullable".into()));
         }
         let Layout::Sequence(inner) = &ty.layout else {
-            let values = values(column, &ty, array, valid.as_deref(), &invalid)?;
+            let values = values(column, &ty, array, valid.as_deref(), heads, &invalid)?;
             return Ok(Items { rows: array.len(), valid, counts: None, values });
         };
         let list = array
@@ -97,7 +113,7 @@ impl Items {
             });
             return Err(invalid(row.unwrap_or(0), "a sequence cannot hold a null".into()));
         }
-        let values = values(column, inner, &taken, None, &invalid)?;
+        let values = values(column, inner, &taken, None, heads, &invalid)?;
         Ok(Items { rows: array.len(), valid, counts: Some(counts), values })
     }
 
@@ -105,7 +121,9 @@ impl Items {
     pub fn count(&self) -> usize {
         match &self.values {
             Values::Elements { count, .. } => *count,
-            Values::Variable { offsets, .. } => offsets.len().saturating_sub(1),
+            Values::Variable { offsets, .. } | Values::Media { offsets, .. } => {
+                offsets.len().saturating_sub(1)
+            }
         }
     }
 
@@ -122,10 +140,11 @@ fn values(
     ty: &TensorType,
     array: &ArrayRef,
     valid: Option<&[bool]>,
+    heads: &mut Heads,
     invalid: Invalid<'_>,
 ) -> Result<Values> {
     if ty.layout == Layout::Encoded {
-        return media(array, valid, invalid);
+        return media(array, valid, heads, invalid);
     }
     if ty.dtype.is_variable_width() {
         return variable(ty, array, invalid);
@@ -230,7 +249,7 @@ fn variable(ty: &TensorType, array: &ArrayRef, invalid: Invalid<'_>) -> Result<V
         }
         offsets.push(bytes.len());
     }
-    Ok(Values::Variable { bytes, offsets, dims: Vec::new() })
+    Ok(Values::Variable { bytes, offsets })
 }
 
 /// Text of any Arrow kind, or bytes, as byte strings.
@@ -259,7 +278,12 @@ fn as_views(ty: &TensorType, array: &ArrayRef) -> std::result::Result<BinaryView
     Ok(views)
 }
 
-fn media(array: &ArrayRef, valid: Option<&[bool]>, invalid: Invalid<'_>) -> Result<Values> {
+fn media(
+    array: &ArrayRef,
+    valid: Option<&[bool]>,
+    heads: &mut Heads,
+    invalid: Invalid<'_>,
+) -> Result<Values> {
     let wrong = || invalid(0, format!("expected encoded images, found {}", array.data_type()));
     let parts = array.as_struct_opt().filter(|parts| parts.num_columns() == 2).ok_or_else(wrong)?;
     let data = parts.column(0).as_binary_view_opt().ok_or_else(wrong)?;
@@ -270,6 +294,7 @@ fn media(array: &ArrayRef, valid: Option<&[bool]>, invalid: Invalid<'_>) -> Resu
     }
     let mut bytes = Vec::new();
     let mut offsets = vec![0];
+    let mut cuts = Vec::with_capacity(data.len());
     let mut dims = vec![Vec::new(); 3];
     for row in 0..data.len() {
         let is_null = valid.is_some_and(|valid| !valid[row]);
@@ -277,15 +302,19 @@ fn media(array: &ArrayRef, valid: Option<&[bool]>, invalid: Invalid<'_>) -> Resu
             let size = if is_null { 0 } else { sizes.value(row * 3 + axis) };
             list.push(u32::try_from(size).map_err(|e| invalid(row, e.to_string()))?);
         }
+        let mut cut = Cut::default();
         if !is_null {
-            if data.value(row).is_empty() {
+            let image = data.value(row);
+            if image.is_empty() {
                 return Err(invalid(row, "an encoded image cannot be empty: use null".into()));
             }
-            bytes.extend_from_slice(data.value(row));
+            cut = heads.cut(image);
+            bytes.extend_from_slice(&image[cut.length..]);
         }
+        cuts.push(cut);
         offsets.push(bytes.len());
     }
-    Ok(Values::Variable { bytes, offsets, dims })
+    Ok(Values::Media { bytes, offsets, cuts, dims })
 }
 
 /// The elements of a primitive or boolean array as little-endian bytes.

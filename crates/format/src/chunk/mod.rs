@@ -7,19 +7,20 @@
 pub mod builder;
 pub(crate) mod collect;
 pub mod directory;
+pub(crate) mod directory_writer;
 pub(crate) mod encode;
 pub mod footer;
+pub(crate) mod heads;
 pub(crate) mod items;
+pub(crate) mod media_pages;
 pub(crate) mod output;
 pub mod part;
 pub mod plan;
+pub(crate) mod read_media;
 pub(crate) mod read_pages;
 pub(crate) mod read_raw;
 pub(crate) mod read_tiles;
 pub(crate) mod tiles;
-
-#[cfg(test)]
-mod tests;
 
 use lakebed_core::Column;
 

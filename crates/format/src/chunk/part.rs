@@ -29,7 +29,7 @@ pub enum Part {
     Whole,
     /// The sample with encoded images decoded.
     Decoded,
-    /// The sizes of its dimensions, i64; reads no payload.
+    /// The sizes of its dimensions, i32 as they are stored; reads no payload.
     Shape,
     /// What constant subscripts select, decoded.
     Slice {
@@ -76,13 +76,13 @@ impl Part {
     }
 }
 
-/// The type of `SHAPE(x)`: i64[ndim], or an empty ragged vector where x has no dimensions.
+/// The type of `SHAPE(x)`: i32[ndim], or an empty ragged vector where x has no dimensions.
 pub fn shape_result_type(ty: &TensorType) -> TensorType {
     let dims = match u32::try_from(ty.ndim()) {
         Ok(0) | Err(_) => vec![None],
         Ok(ndim) => vec![Some(ndim)],
     };
-    TensorType::tensor(DType::I64, dims)
+    TensorType::tensor(DType::I32, dims)
 }
 
 /// The list type with a non-null item, as tensors use it.

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::array::Int64Array;
 use arrow::array::ListArray;
 use arrow::array::new_empty_array;
 use arrow::buffer::BooleanBuffer;
@@ -25,9 +24,11 @@ use super::output::ElementsOut;
 use super::output::tensor_array;
 use super::part::Missing;
 use super::part::Part;
+use super::read_media;
 use super::read_pages;
 use super::read_raw;
 use super::read_tiles;
+use super::stats_ndim;
 use crate::buffers::to_u64;
 use crate::error::Error;
 use crate::error::Result;
@@ -165,6 +166,7 @@ impl ChunkPlan {
         match self.directory.layout {
             PayloadLayout::Raw => read_raw::needed(self),
             PayloadLayout::Tiles => read_tiles::needed(self),
+            PayloadLayout::Media => Ok(read_media::needed(self)),
             _ => read_pages::needed(self),
         }
     }
@@ -227,9 +229,9 @@ impl ChunkPlan {
             PayloadLayout::Elements => read_pages::elements(self, ty, source, nulls),
             PayloadLayout::Variable => read_pages::variable(self, ty, source, nulls),
             PayloadLayout::Media if self.part == Part::Whole => {
-                read_pages::encoded(self, ty, source, nulls)
+                read_media::encoded(self, ty, source, nulls)
             }
-            PayloadLayout::Media => read_pages::decoded(self, ty, source, nulls),
+            PayloadLayout::Media => read_media::decoded(self, ty, source, nulls),
         }
     }
 
@@ -252,27 +254,31 @@ impl ChunkPlan {
     }
 
     fn shapes(&self) -> Result<ArrayRef> {
-        let mut out = ElementsOut { count: self.rows.len(), ..ElementsOut::default() };
-        let mut elements: Vec<i64> = Vec::new();
-        let wide = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
-        for row in self.rows.iter() {
-            if let Some(starts) = &self.directory.item_starts {
-                elements.push(wide(starts[row + 1] - starts[row]));
-                let first = self.directory.shape(starts[row]);
-                let inner = if starts[row + 1] > starts[row] { first } else { Default::default() };
-                let ndim = self.column.ndim();
-                elements.extend((0..ndim).map(|axis| wide(inner.get(axis).copied().unwrap_or(0))));
-            } else {
-                elements.extend(self.directory.shape(row).iter().map(|size| wide(*size)));
-            }
-            out.ends.push(elements.len());
-            if self.ty.layout == Layout::Ragged {
-                out.sizes.push(0);
+        let count = self.rows.len();
+        let width = stats_ndim(&self.column);
+        let mut sizes: Vec<i32> = Vec::with_capacity(count * width);
+        match &self.directory.item_starts {
+            None => self.directory.push_shapes(&self.rows, &mut sizes),
+            Some(starts) => {
+                for row in self.rows.iter() {
+                    let (begin, end) = (starts[row], starts[row + 1]);
+                    sizes.push(i32::try_from(end - begin).unwrap_or(i32::MAX));
+                    // A sequence has the shape of its first item.
+                    let first = RowSet::Range(begin..end.min(begin + 1));
+                    self.directory.push_shapes(&first, &mut sizes);
+                    if begin == end {
+                        sizes.extend(std::iter::repeat_n(0, self.column.ndim()));
+                    }
+                }
             }
         }
-        let flat = Int64Array::from(elements);
-        let nulls = self.nulls();
-        tensor_array(&self.ty, flat.values().inner().clone(), out, nulls)
+        let mut out = ElementsOut { count, ..ElementsOut::default() };
+        if self.ty.layout == Layout::Ragged {
+            // The shape of a scalar: no elements.
+            out.ends = vec![0; count];
+            out.sizes = vec![0; count];
+        }
+        tensor_array(&self.ty, Buffer::from_vec(sizes), out, self.nulls())
     }
 }
 
@@ -326,8 +332,22 @@ impl Source<'_> {
         Ok(&self.fetched[at][from..to])
     }
 
+    /// As [`Source::slice`], with the fetched range that they lie in and where.
+    pub fn part(&self, range: &Range<u64>, hint: &mut usize) -> Result<((usize, usize), &[u8])> {
+        let (at, from, to) = self.place(range, hint)?;
+        Ok(((at, from), &self.fetched[at][from..to]))
+    }
+
+    /// A whole fetched range, shared.
+    pub fn fetched(&self, at: usize) -> Bytes {
+        self.fetched.get(at).cloned().unwrap_or_default()
+    }
+
     fn place(&self, range: &Range<u64>, hint: &mut usize) -> Result<(usize, usize, usize)> {
         let holds = |outer: &Range<u64>| outer.start <= range.start && range.end <= outer.end;
+        if !self.ranges.get(*hint).is_some_and(holds) {
+            *hint += 1;
+        }
         if !self.ranges.get(*hint).is_some_and(holds) {
             *hint = self.ranges.partition_point(|fetched| fetched.end < range.end);
         }

@@ -1,26 +1,20 @@
-//! Reading pages: scalars, element pages, texts and encoded images.
+//! Reading pages: scalars, element pages and texts.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::array::BinaryViewBuilder;
-use arrow::array::StructArray;
 use arrow::array::builder::make_view;
 use arrow::buffer::Buffer;
 use arrow::buffer::NullBuffer;
 use arrow::buffer::ScalarBuffer;
-use arrow_schema::DataType;
 use bytes::Bytes;
 use lakebed_codec::Codec;
 use lakebed_codec::decompress;
 use lakebed_codec::integers;
 use lakebed_codec::integers::Integer;
-use lakebed_codec::media;
 use lakebed_core::DType;
-use lakebed_core::Region;
 use lakebed_core::TensorType;
-use lakebed_core::tensor_builder::shape_array;
 
 use super::directory::Page;
 use super::encode::LIGHT_INTEGERS;
@@ -255,70 +249,4 @@ pub(crate) fn variable(
     let array = arrow::array::StringViewArray::try_new(views, buffers, nulls)
         .map_err(|e| Error::damaged(format!("column '{}'", plan.column.name), e.to_string()))?;
     Ok(Arc::new(array))
-}
-
-/// Encoded images as they are, with the shapes that they decode to.
-pub(crate) fn encoded(
-    plan: &ChunkPlan,
-    ty: &TensorType,
-    source: &Source<'_>,
-    nulls: Option<NullBuffer>,
-) -> Result<ArrayRef> {
-    let mut builder = BinaryViewBuilder::with_capacity(plan.items.len());
-    // One block for each fetched range; samples are views into it.
-    let mut blocks = Vec::new();
-    for (range, bytes) in source.pieces() {
-        blocks.push((range.clone(), builder.append_block(to_buffer(bytes.clone()))));
-    }
-    let mut sizes = Vec::with_capacity(plan.items.len() * 3);
-    for item in plan.items.iter() {
-        let page = &plan.directory.pages[plan.directory.page_of_media(item)?];
-        page_bytes(page, &plan.column.name, source)?;
-        let at = blocks.partition_point(|(range, _)| range.end < page.bytes.end);
-        match blocks.get(at).filter(|_| !page.bytes.is_empty()) {
-            Some((range, block)) => {
-                let narrow = |n: u64| u32::try_from(n).map_err(Error::too_large);
-                let offset = narrow(page.bytes.start - range.start)?;
-                let length = narrow(page.bytes.end - page.bytes.start)?;
-                builder.try_append_view(*block, offset, length)?;
-            }
-            None => builder.append_value(b""),
-        }
-        push_sizes(&mut sizes, &plan.directory.shape(item));
-    }
-    let DataType::Struct(fields) = ty.data_type() else {
-        return Err(Error::damaged("a batch", format!("{ty} holds no encoded images")));
-    };
-    let shape = shape_array(sizes, 3, plan.items.len())?;
-    Ok(Arc::new(StructArray::try_new(fields, vec![Arc::new(builder.finish()), shape], nulls)?))
-}
-
-/// Encoded images decoded, or what the slice leaves of their pixels.
-pub(crate) fn decoded(
-    plan: &ChunkPlan,
-    ty: &TensorType,
-    source: &Source<'_>,
-    nulls: Option<NullBuffer>,
-) -> Result<ArrayRef> {
-    let mut out = ElementsOut { count: plan.items.len(), ..ElementsOut::default() };
-    for (nth, item) in plan.items.iter().enumerate() {
-        let page = &plan.directory.pages[plan.directory.page_of_media(item)?];
-        let shape = plan.directory.shape(item);
-        let region = match &plan.regions {
-            Regions::Whole if page.bytes.is_empty() => None,
-            Regions::Whole => Some(Region::whole(&shape)),
-            regions => regions.of(nth).cloned(),
-        };
-        match region {
-            Some(region) => {
-                let bytes = page_bytes(page, &plan.column.name, source)?;
-                media::decode_region(&bytes, &region, source.limits, &mut out.bytes)?;
-                push_sizes(&mut out.sizes, &region.shape());
-            }
-            None => push_null(&mut out, ty, 1),
-        }
-        out.ends.push(out.bytes.len());
-    }
-    let bytes = Buffer::from_vec(std::mem::take(&mut out.bytes));
-    tensor_array(ty, bytes, out, nulls)
 }

@@ -1,0 +1,193 @@
+//! Reading encoded images: as they are, or decoded.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::array::BinaryViewArray;
+use arrow::array::StructArray;
+use arrow::array::builder::make_view;
+use arrow::buffer::Buffer;
+use arrow::buffer::NullBuffer;
+use arrow::buffer::ScalarBuffer;
+use arrow_schema::DataType;
+use lakebed_codec::media;
+use lakebed_core::Limits;
+use lakebed_core::Region;
+use lakebed_core::TensorType;
+use lakebed_core::tensor_builder::shape_array;
+
+use super::output::ElementsOut;
+use super::output::tensor_array;
+use super::plan::ChunkPlan;
+use super::plan::Regions;
+use super::plan::RowSet;
+use super::plan::Source;
+use super::plan::add_range;
+use super::plan::to_buffer;
+use super::read_raw::push_null;
+use super::read_raw::push_sizes;
+use crate::buffers::to_u64;
+use crate::buffers::to_usize;
+use crate::error::Error;
+use crate::error::Result;
+
+/// The bytes of the wanted images.
+pub(crate) fn needed(plan: &ChunkPlan) -> Vec<Range<u64>> {
+    let media = &plan.directory.media;
+    let mut ranges = Vec::new();
+    match &plan.items {
+        RowSet::Range(items) => add_range(&mut ranges, media.span(items)),
+        RowSet::List(items) => {
+            for item in items {
+                add_range(&mut ranges, media.range(*item));
+            }
+        }
+    }
+    ranges
+}
+
+/// The wanted images in turn: each with its bytes in the payload, and where these were fetched.
+fn for_each(
+    plan: &ChunkPlan,
+    source: &Source<'_>,
+    mut each: impl FnMut(usize, &[u8], (usize, usize)) -> Result<()>,
+) -> Result<()> {
+    let mut hint = 0;
+    for item in plan.items.iter() {
+        let range = plan.directory.media.range(item);
+        if range.is_empty() {
+            each(item, &[], (0, 0))?;
+            continue;
+        }
+        let (at, page) = source.part(&range, &mut hint)?;
+        if source.verify && !plan.directory.media.checksum(item).matches(page) {
+            return Err(Error::damaged(
+                format!("column '{}', page at byte {} of its chunk", plan.column.name, range.start),
+                format!("its checksum does not match (item {item} of the chunk)"),
+            ));
+        }
+        each(item, page, at)?;
+    }
+    Ok(())
+}
+
+/// Encoded images as they are, with the shapes that they decode to.
+///
+/// Images without a prefix are views into what was fetched; the others are joined in one buffer.
+pub(crate) fn encoded(
+    plan: &ChunkPlan,
+    ty: &TensorType,
+    source: &Source<'_>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let media = &plan.directory.media;
+    let mut buffers = Vec::new();
+    let mut joined = Vec::new();
+    if media.has_heads() {
+        let size = joined_size(plan)?;
+        Limits::check(
+            "encoded images",
+            to_u64(size),
+            source.limits.max_page_bytes,
+            "max_page_bytes",
+        )?;
+        joined.reserve_exact(size);
+        // Its place among the buffers.
+        buffers.push(Buffer::from_vec(Vec::<u8>::new()));
+    }
+    let mut block = None;
+    let mut views = Vec::with_capacity(plan.items.len());
+    for_each(plan, source, |item, page, (fetched, offset)| {
+        let head = media.head(item);
+        if !head.is_empty() {
+            let begin = joined.len();
+            joined.extend_from_slice(head);
+            joined.extend_from_slice(page);
+            let offset = u32::try_from(begin).map_err(Error::too_large)?;
+            views.push(make_view(&joined[begin..], 0, offset));
+            return Ok(());
+        }
+        if page.is_empty() {
+            views.push(0);
+            return Ok(());
+        }
+        let number = match block {
+            Some((of, number)) if of == fetched => number,
+            _ => {
+                let number = u32::try_from(buffers.len()).map_err(Error::too_large)?;
+                buffers.push(to_buffer(source.fetched(fetched)));
+                block = Some((fetched, number));
+                number
+            }
+        };
+        let offset = u32::try_from(offset).map_err(Error::too_large)?;
+        views.push(make_view(page, number, offset));
+        Ok(())
+    })?;
+    if let Some(first) = buffers.first_mut().filter(|_| media.has_heads()) {
+        *first = Buffer::from_vec(joined);
+    }
+    let files = BinaryViewArray::try_new(ScalarBuffer::from(views), buffers, None)?;
+    let mut sizes = Vec::new();
+    plan.directory.push_shapes(&plan.items, &mut sizes);
+    let DataType::Struct(fields) = ty.data_type() else {
+        return Err(Error::damaged("a batch", format!("{ty} holds no encoded images")));
+    };
+    let shape = shape_array(sizes, 3, plan.items.len())?;
+    Ok(Arc::new(StructArray::try_new(fields, vec![Arc::new(files), shape], nulls)?))
+}
+
+/// Bytes of the wanted images that have a prefix.
+fn joined_size(plan: &ChunkPlan) -> Result<usize> {
+    let media = &plan.directory.media;
+    let mut size = 0u64;
+    for item in plan.items.iter() {
+        let head = media.head(item).len();
+        if head > 0 {
+            let page = media.range(item);
+            size = size.saturating_add(to_u64(head)).saturating_add(page.end - page.start);
+        }
+    }
+    to_usize("a batch", size)
+}
+
+/// Encoded images decoded, or what the slice leaves of their pixels.
+pub(crate) fn decoded(
+    plan: &ChunkPlan,
+    ty: &TensorType,
+    source: &Source<'_>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let mut out = ElementsOut { count: plan.items.len(), ..ElementsOut::default() };
+    let mut joined = Vec::new();
+    let mut nth = 0;
+    for_each(plan, source, |item, page, _| {
+        let head = plan.directory.media.head(item);
+        let file = if head.is_empty() {
+            page
+        } else {
+            joined.clear();
+            joined.extend_from_slice(head);
+            joined.extend_from_slice(page);
+            &joined
+        };
+        let region = match &plan.regions {
+            Regions::Whole if file.is_empty() => None,
+            Regions::Whole => Some(Region::whole(&plan.directory.shape(item))),
+            regions => regions.of(nth).cloned(),
+        };
+        match region {
+            Some(region) => {
+                media::decode_region(file, &region, source.limits, &mut out.bytes)?;
+                push_sizes(&mut out.sizes, &region.shape());
+            }
+            None => push_null(&mut out, ty, 1),
+        }
+        out.ends.push(out.bytes.len());
+        nth += 1;
+        Ok(())
+    })?;
+    let bytes = Buffer::from_vec(std::mem::take(&mut out.bytes));
+    tensor_array(ty, bytes, out, nulls)
+}
