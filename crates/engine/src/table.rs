@@ -112,7 +112,7 @@ impl DatasetTable {
     pub(crate) fn row_bytes(&self, name: &str) -> Option<u64> {
         let index = self.layout.dataset.columns.iter().position(|column| column.name == name)?;
         self.measured.get()?;
-        let whole = ScanPart::Column { index, part: Part::Whole, cast: None };
+        let whole = ScanPart::Column { index, part: Part::Whole };
         Some(self.bytes_of(&[whole]).fetched)
     }
 

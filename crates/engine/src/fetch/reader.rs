@@ -154,7 +154,7 @@ impl Reader {
                     Arc::new(UInt64Array::from_iter_values(positions))
                 }
                 (_, Some(_)) => match read.next() {
-                    Some(array) => part.convert(array)?,
+                    Some(array) => array,
                     None => return internal_err!("the dataset read fewer columns than asked for"),
                 },
             });

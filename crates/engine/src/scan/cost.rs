@@ -15,6 +15,8 @@ use super::part::is_encoded;
 use crate::prune::ColumnFacts;
 use crate::prune::Facts;
 
+/// Stored bytes below which an image may share its head with others.
+const SHARES_HEADS: u64 = 8 << 10;
 /// The unit of reading uncompressed tensors.
 const BLOCK: u64 = 16 << 10;
 /// What a row of an unknown column is taken for.
@@ -74,7 +76,7 @@ fn one(part: &ScanPart, layout: &Layout, facts: &Facts, rows: &Range<u64>) -> Ro
     let (fetched, held) = match part {
         Part::Decoded if encoded => (seen.stored, pixels),
         Part::Shape => {
-            let bytes = wide(column.ndim()).saturating_mul(8);
+            let bytes = wide(column.ndim()).saturating_mul(4);
             (bytes, bytes)
         }
         Part::Slice { subscripts, .. } => {
@@ -154,7 +156,9 @@ pub fn touched(first_rows: &[u64], rows: &Range<u64>) -> Range<usize> {
 
 fn whole_row(column: &Column, seen: &Seen, width: u64, encoded: bool) -> u64 {
     if encoded {
-        return seen.stored.saturating_add(28);
+        // Small images are stored without the heads that they share.
+        let shared = if seen.stored < SHARES_HEADS { 4 } else { 1 };
+        return seen.stored.saturating_mul(shared).saturating_add(28);
     }
     if matches!(column.dtype, DType::Text | DType::Json | DType::Bytes) {
         // Stored text is compressed; four times is what prose unpacks to.

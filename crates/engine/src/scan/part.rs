@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow_schema::DataType;
 use arrow_schema::FieldRef;
 use datafusion::common::DataFusionError;
@@ -31,8 +30,6 @@ pub enum ScanPart {
         index: usize,
         /// Which part.
         part: Part,
-        /// The type that it is wanted in, where that is not the dataset's own.
-        cast: Option<DataType>,
     },
 }
 
@@ -67,22 +64,8 @@ impl ScanPart {
                 arrow_schema::DataType::UInt64,
                 false,
             ))),
-            Some(Ok(field)) => Ok(Arc::new(match self {
-                ScanPart::Column { cast: Some(ty), .. } => field.with_data_type(ty.clone()),
-                _ => field,
-            })),
+            Some(Ok(field)) => Ok(Arc::new(field)),
             Some(Err(error)) => Err(DataFusionError::External(Box::new(error))),
-        }
-    }
-
-    /// What was read, in the type that is wanted.
-    ///
-    /// # Errors
-    /// If the one does not become the other.
-    pub fn convert(&self, array: ArrayRef) -> Result<ArrayRef> {
-        match self {
-            ScanPart::Column { cast: Some(ty), .. } => Ok(arrow::compute::cast(&array, ty)?),
-            _ => Ok(array),
         }
     }
 
@@ -144,7 +127,7 @@ pub fn recognise(expr: &Arc<dyn PhysicalExpr>, layout: &Layout) -> Option<ScanPa
             if ty.dims.is_empty() || matches!(ty.layout, Form::Sequence(_)) {
                 return None;
             }
-            ScanPart::Column { index, part: Part::Shape, cast: None }
+            ScanPart::Column { index, part: Part::Shape }
         }
         (name @ ("tensor_slice" | "tensor_slice_or_null"), [x, text]) => {
             let index = column_index(x).or_else(|| decoded_column(x))?;
@@ -158,30 +141,17 @@ pub fn recognise(expr: &Arc<dyn PhysicalExpr>, layout: &Layout) -> Option<ScanPa
             if ty.dims.is_empty() || matches!(ty.layout, Form::Sequence(_)) {
                 return None;
             }
-            ScanPart::Column { index, part: Part::Slice { subscripts, missing }, cast: None }
+            ScanPart::Column { index, part: Part::Slice { subscripts, missing } }
         }
         _ => return None,
     };
     in_type(part, call.return_type(), layout)
 }
 
-/// The part in the type that a call returns; `None` if it does not come in that.
-fn in_type(mut part: ScanPart, wanted: &DataType, layout: &Layout) -> Option<ScanPart> {
+/// The part, if it comes in the type that a call returns.
+fn in_type(part: ScanPart, wanted: &DataType, layout: &Layout) -> Option<ScanPart> {
     let field = part.field(layout).ok()?;
-    if field.data_type() == wanted {
-        return Some(part);
-    }
-    // Sizes fit in 32 bits, and functions keep them so.
-    let ScanPart::Column { part: Part::Shape, cast, .. } = &mut part else { return None };
-    match (field.data_type(), wanted) {
-        (DataType::FixedSizeList(_, own), DataType::FixedSizeList(item, size))
-            if own == size && item.data_type().is_integer() =>
-        {
-            *cast = Some(wanted.clone());
-            Some(part)
-        }
-        _ => None,
-    }
+    (field.data_type() == wanted).then_some(part)
 }
 
 fn column_index(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
@@ -198,7 +168,7 @@ fn decoded_column(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
 
 fn whole(index: usize, layout: &Layout) -> ScanPart {
     match layout.column(index) {
-        Some(_) => ScanPart::Column { index, part: Part::Whole, cast: None },
+        Some(_) => ScanPart::Column { index, part: Part::Whole },
         None => ScanPart::Position,
     }
 }
@@ -207,5 +177,5 @@ fn decoded(index: usize, layout: &Layout) -> Option<ScanPart> {
     layout.column(index)?;
     let encoded = is_encoded(layout.types.get(index)?);
     let part = if encoded { Part::Decoded } else { Part::Whole };
-    Some(ScanPart::Column { index, part, cast: None })
+    Some(ScanPart::Column { index, part })
 }

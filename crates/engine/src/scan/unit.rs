@@ -356,7 +356,7 @@ impl UnitRun {
                     Arc::new(UInt64Array::from_iter_values(positions))
                 }
                 ScanPart::Column { .. } => match arrays.next() {
-                    Some(array) => part.convert(array)?,
+                    Some(array) => array,
                     None => return internal_err!("the dataset read fewer columns than asked for"),
                 },
             };
