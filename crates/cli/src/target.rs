@@ -18,8 +18,13 @@ const OURS: [&str; 5] = ["lakebed.json", "hint", "log", "meta", "data"];
 
 /// Opens a dataset, perhaps at a version.
 pub async fn open(url: &str) -> Result<Dataset> {
+    open_with(url, Options::default()).await
+}
+
+/// As [`open`], with options.
+pub async fn open_with(url: &str, options: Options) -> Result<Dataset> {
     let begun = Instant::now();
-    let dataset = Dataset::open(url, Options::default()).await?;
+    let dataset = Dataset::open(url, options).await?;
     tracing::debug!(
         url,
         version = dataset.version(),

@@ -20,6 +20,7 @@ use lakebed_format::entry::SchemaPlace;
 use lakebed_store::Meter;
 use lakebed_store::Outcome;
 use lakebed_store::Store;
+use lakebed_store::Throttled;
 use lakebed_store::create_resolved;
 use tokio::sync::OnceCell;
 use tokio::sync::Semaphore;
@@ -77,7 +78,7 @@ impl Dataset {
         options: Options,
     ) -> BoxFuture<'a, Result<Dataset>> {
         Box::pin(async move {
-            let (store, meter) = lakebed_store::open_metered(url)?;
+            let (store, meter) = open_store(url, &options)?;
             Dataset::create_in(url, store, meter, schema, options).await
         })
     }
@@ -152,7 +153,7 @@ impl Dataset {
     pub fn open<'a>(url: &'a str, options: Options) -> BoxFuture<'a, Result<Dataset>> {
         Box::pin(async move {
             let location = Location::parse(url);
-            let (store, meter) = lakebed_store::open_metered(&location.url)?;
+            let (store, meter) = open_store(&location.url, &options)?;
             let head = Dataset::open_in(&location.url, store, meter, options).await?;
             match location.version {
                 None => Ok(head),
@@ -303,4 +304,13 @@ impl Shared {
             options,
         }
     }
+}
+
+/// The store of a location, and what counts its requests.
+fn open_store(url: &str, options: &Options) -> Result<(Arc<dyn Store>, Arc<Meter>)> {
+    let (store, meter) = lakebed_store::open_metered(url)?;
+    Ok(match options.throttle {
+        Some(throttle) => (Arc::new(Throttled::new(store, throttle)), meter),
+        None => (store, meter),
+    })
 }

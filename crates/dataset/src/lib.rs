@@ -38,6 +38,7 @@ pub use options::Verify;
 pub use read::ColumnChunks;
 pub use read::ColumnRead;
 pub use read::Fragment;
+pub use read::ReadCost;
 pub use read::ReadRequest;
 pub use read::Rows;
 pub use verify::Damage;

@@ -2,6 +2,7 @@
 
 use lakebed_core::Env;
 use lakebed_core::Limits;
+use lakebed_store::Throttle;
 
 /// When fetched samples are compared with their checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +35,9 @@ pub struct Options {
     pub in_flight_bytes: u64,
     /// Reads that decode at the same time; 0 for one a core.
     pub decode_threads: usize,
+    /// Makes the store as slow as one far away, to see what reading less saves; `None` leaves it
+    /// as fast as it is.
+    pub throttle: Option<Throttle>,
     /// How often a commit goes on top of others that came first.
     pub commit_attempts: u32,
 }
@@ -50,6 +54,7 @@ impl Default for Options {
             pack_bytes: 512 << 20,
             in_flight_bytes: 256 << 20,
             decode_threads: 0,
+            throttle: None,
             commit_attempts: 32,
         }
     }

@@ -1,10 +1,13 @@
 //! `lakebed query`
 
 use std::io::Write;
+use std::time::Duration;
 
 use clap::Args;
+use lakebed::dataset::Options;
 use lakebed::engine::Language;
 use lakebed::engine::Session;
+use lakebed::store::Throttle;
 
 use crate::error::Error;
 use crate::error::Result;
@@ -47,6 +50,28 @@ pub struct Asked {
     /// The query is in SQL, not in TQL
     #[arg(long)]
     sql: bool,
+    /// Read as from a store that is far away: latency and bandwidth, as in 20ms,50MB/s
+    #[arg(long, value_name = "LATENCY,RATE", value_parser = throttle)]
+    throttle: Option<Throttle>,
+}
+
+/// `20ms,50MB/s`; the rate may be left out.
+fn throttle(text: &str) -> Result<Throttle, String> {
+    let wrong = || format!("'{text}' is not like 20ms,50MB/s");
+    let (latency, rate) = match text.split_once(',') {
+        Some((latency, rate)) => (latency, Some(rate)),
+        None => (text, None),
+    };
+    let millis = latency.trim().strip_suffix("ms").and_then(|number| number.trim().parse().ok());
+    let megabytes = |rate: &str| -> Option<u64> {
+        rate.trim().strip_suffix("MB/s")?.trim().parse().ok().filter(|rate| *rate > 0)
+    };
+    let bytes_per_second = match rate {
+        Some(rate) => Some(megabytes(rate).ok_or_else(wrong)?.saturating_mul(1_000_000)),
+        None => None,
+    };
+    let latency = Duration::from_millis(millis.ok_or_else(wrong)?);
+    Ok(Throttle { latency, bytes_per_second })
 }
 
 impl Query {
@@ -73,7 +98,9 @@ impl Asked {
 
     /// A session whose current dataset is the one named, if any.
     pub async fn session(&self, text: &str) -> Result<Session> {
-        let session = Session::new().map_err(Error::query(text))?;
+        let options = Options { throttle: self.throttle, ..Options::default() };
+        let session = Session::builder().dataset_options(options.clone()).build();
+        let session = session.map_err(Error::query(text))?;
         let url = self.first.as_deref().filter(|_| self.second.is_some());
         if let Some(url) = url {
             if url.contains(char::is_whitespace) && !text.contains(char::is_whitespace) {
@@ -82,8 +109,24 @@ impl Asked {
                     hint: format!("write {text} before the query"),
                 });
             }
-            session.set_current(target::open(url).await?);
+            session.set_current(target::open_with(url, options).await?);
         }
         Ok(session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttles_are_a_latency_and_a_rate() {
+        let both = throttle("20ms, 50MB/s").unwrap();
+        assert_eq!(both.latency, Duration::from_millis(20));
+        assert_eq!(both.bytes_per_second, Some(50_000_000));
+        assert_eq!(throttle("5ms").unwrap().bytes_per_second, None);
+        for wrong in ["", "20", "20ms,", "20ms,0MB/s", "fast", "-1ms", "20ms,50"] {
+            assert!(throttle(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
 
 use arrow::array::ArrayRef;
 use arrow::array::RecordBatch;
@@ -18,6 +20,7 @@ use lakebed_format::ChunkPlan;
 use lakebed_format::RowSet;
 
 use super::directories::ChunkPlace;
+use super::request::ReadCost;
 use super::request::ReadRequest;
 use super::request::Rows;
 use crate::dataset::Dataset;
@@ -55,6 +58,17 @@ impl Dataset {
     /// # Errors
     /// Damage, an index that a row does not have, limits, or an error of the store.
     pub fn read<'a>(&'a self, request: &'a ReadRequest) -> BoxFuture<'a, Result<RecordBatch>> {
+        Box::pin(async move { Ok(self.read_with_cost(request).await?.0) })
+    }
+
+    /// As [`Dataset::read`], with what each column of the request took.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn read_with_cost<'a>(
+        &'a self,
+        request: &'a ReadRequest,
+    ) -> BoxFuture<'a, Result<(RecordBatch, Vec<ReadCost>)>> {
         Box::pin(async move {
             let fields = request.columns.iter().map(|read| read.field(&self.schema));
             let fields = fields.collect::<Result<Vec<_>>>()?;
@@ -92,17 +106,23 @@ impl Dataset {
                     fetched: Vec::new(),
                 });
             }
-            let bytes: u64 = planned
-                .iter()
-                .flat_map(|p| p.plan.ranges())
-                .map(|range| range.end - range.start)
-                .sum();
+            let mut costs = vec![ReadCost::default(); request.columns.len()];
+            for chunk in &planned {
+                let cost = &mut costs[chunk.column];
+                cost.chunks += 1;
+                cost.bytes += chunk.plan.ranges().iter().map(|r| r.end - r.start).sum::<u64>();
+                cost.decoded += chunk.plan.samples_to_decode();
+            }
+            let bytes: u64 = costs.iter().map(|cost| cost.bytes).sum();
             let _in_flight = self.reserve(bytes).await?;
             self.fetch(&mut planned).await?;
-            let arrays = self.assemble(request, planned, filled, bytes).await?;
+            let (arrays, times) = self.assemble(request, planned, filled, bytes).await?;
+            for (cost, time) in costs.iter_mut().zip(times) {
+                cost.assembling = time;
+            }
             let schema = Arc::new(ArrowSchema::new(fields));
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
-            Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+            Ok((RecordBatch::try_new_with_options(schema, arrays, &options)?, costs))
         })
     }
 
@@ -194,7 +214,7 @@ impl Dataset {
         planned: Vec<Planned>,
         filled: BTreeMap<usize, ArrayRef>,
         bytes: u64,
-    ) -> Result<Vec<ArrayRef>> {
+    ) -> Result<(Vec<ArrayRef>, Vec<Duration>)> {
         let decodes: usize = planned.iter().map(|chunk| chunk.plan.samples_to_decode()).sum();
         self.shared
             .samples_decoded
@@ -215,11 +235,13 @@ impl Dataset {
         request: &ReadRequest,
         planned: Vec<Planned>,
         mut filled: BTreeMap<usize, ArrayRef>,
-    ) -> Result<Vec<ArrayRef>> {
+    ) -> Result<(Vec<ArrayRef>, Vec<Duration>)> {
         let verify = self.shared.options.verify == Verify::Fetched;
         let limits = &self.shared.options.limits;
         let mut pieces: Vec<Vec<ArrayRef>> = request.columns.iter().map(|_| Vec::new()).collect();
+        let mut times = vec![Duration::ZERO; request.columns.len()];
         for chunk in planned {
+            let begun = Instant::now();
             let array = chunk.plan.assemble(&chunk.fetched, limits, verify).map_err(|e| {
                 let id = request.columns[chunk.column].column;
                 match self.column(id) {
@@ -227,6 +249,7 @@ impl Dataset {
                     Err(other) => other,
                 }
             })?;
+            times[chunk.column] += begun.elapsed();
             pieces[chunk.column].push(array);
         }
         let mut arrays = Vec::with_capacity(pieces.len());
@@ -240,7 +263,7 @@ impl Dataset {
                 }
             });
         }
-        Ok(arrays)
+        Ok((arrays, times))
     }
 
     /// Puts an error to its object, or to its column and the position of its row.

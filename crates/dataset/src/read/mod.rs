@@ -14,5 +14,6 @@ pub use manifest::ColumnChunks;
 pub(crate) use manifest::Section;
 pub use request::ColumnRead;
 pub use request::Fragment;
+pub use request::ReadCost;
 pub use request::ReadRequest;
 pub use request::Rows;

@@ -1,6 +1,7 @@
 //! What is asked of a dataset.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use arrow_schema::Field;
 use lakebed_core::ColumnId;
@@ -104,4 +105,17 @@ pub struct ReadRequest {
     pub rows: Rows,
     /// The columns of the result, in order.
     pub columns: Vec<ColumnRead>,
+}
+
+/// What one column of a read took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadCost {
+    /// Chunks that the rows lie in.
+    pub chunks: usize,
+    /// Bytes of samples. Metadata, and what lies between ranges that share a request, come on top.
+    pub bytes: u64,
+    /// Encoded images that were decoded.
+    pub decoded: usize,
+    /// From fetched bytes to arrays: checksums, decompression, decoding.
+    pub assembling: Duration,
 }

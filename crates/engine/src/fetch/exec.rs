@@ -40,6 +40,7 @@ use futures::stream;
 use super::reader::Reader;
 use crate::scan::budget::Budget;
 use crate::scan::estimate::size;
+use crate::scan::metrics::PartMetrics;
 use crate::scan::metrics::Traffic;
 
 /// Bytes of one read, as far as averages tell.
@@ -168,6 +169,7 @@ impl ExecutionPlan for FetchExec {
             baseline: BaselineMetrics::new(&self.metrics, partition),
             fetched: MetricBuilder::new(&self.metrics).counter("rows_fetched", partition),
             decoded: MetricBuilder::new(&self.metrics).counter("samples_decoded", partition),
+            parts: PartMetrics::new(&self.metrics, partition),
             traffic: Traffic::new(&self.metrics, self.reader.table.dataset()),
         });
         let bytes = READ_BYTES.min(Budget::new(context.memory_pool()).largest());
@@ -232,6 +234,7 @@ struct Fetching {
     baseline: BaselineMetrics,
     fetched: Count,
     decoded: Count,
+    parts: PartMetrics,
     traffic: Arc<Traffic>,
 }
 
@@ -244,11 +247,14 @@ impl Fetching {
         let bytes = usize::try_from(self.reader.row_bytes().worked).unwrap_or(usize::MAX);
         let held = MemoryConsumer::new(format!("Fetch[{}]", self.partition)).register(&self.pool);
         held.try_grow(bytes.saturating_mul(batch.num_rows()))?;
-        let (fetched, rows) = self.reader.read(positions).await?;
-        self.fetched.add(rows);
-        self.decoded.add(rows * self.reader.decoded_parts());
+        let read = self.reader.read(positions).await?;
+        self.fetched.add(read.rows);
+        for (part, cost) in &read.costs {
+            self.decoded.add(cost.decoded);
+            self.parts.add(part, cost);
+        }
         self.traffic.record(self.reader.table.dataset());
-        let columns = batch.columns().iter().cloned().chain(fetched).collect();
+        let columns = batch.columns().iter().cloned().chain(read.arrays).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         self.baseline.record_output(batch.num_rows());
         Ok(batch)

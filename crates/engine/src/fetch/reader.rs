@@ -16,6 +16,7 @@ use futures::StreamExt;
 use futures::TryStreamExt;
 use futures::stream;
 use lakebed_dataset::Fragment;
+use lakebed_dataset::ReadCost;
 use lakebed_dataset::ReadRequest;
 use lakebed_dataset::Rows;
 
@@ -42,6 +43,18 @@ struct Piece {
     first: u64,
     rows: Vec<u64>,
     arrays: Vec<ArrayRef>,
+    costs: Vec<(String, ReadCost)>,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    /// The outputs.
+    pub arrays: Vec<ArrayRef>,
+    /// Different rows that were read.
+    pub rows: usize,
+    /// What the parts took, by name.
+    pub costs: Vec<(String, ReadCost)>,
 }
 
 impl Reader {
@@ -77,17 +90,12 @@ impl Reader {
         parts.join(", ")
     }
 
-    /// How many of the parts of a row must be decoded.
-    pub fn decoded_parts(&self) -> usize {
-        self.parts.iter().filter(|part| part.decodes(self.table.layout())).count()
-    }
-
-    /// The outputs at some positions, null where the position is, and how many different rows were
-    /// read.
+    /// The outputs at some positions, null where the position is, how many different rows were
+    /// read, and what each part of them took.
     ///
     /// # Errors
     /// A position that the snapshot does not have, or what the dataset or an expression says.
-    pub async fn read(&self, positions: &UInt64Array) -> Result<(Vec<ArrayRef>, usize)> {
+    pub async fn read(&self, positions: &UInt64Array) -> Result<Fetched> {
         let ascending = positions.null_count() == 0
             && positions.values().windows(2).all(|pair| pair[0] < pair[1]);
         let mut unique: Vec<u64> = positions.iter().flatten().collect();
@@ -110,7 +118,8 @@ impl Reader {
         for output in &self.outputs {
             outputs.push(self.output(output, &pieces, order.as_ref())?);
         }
-        Ok((outputs, unique.len()))
+        let costs = pieces.into_iter().flat_map(|piece| piece.costs).collect();
+        Ok(Fetched { arrays: outputs, rows: unique.len(), costs })
     }
 
     /// Ascending positions by the fragment that holds them.
@@ -138,11 +147,16 @@ impl Reader {
     async fn piece(&self, fragment: Fragment, rows: Vec<u64>) -> Result<Piece> {
         let layout = self.table.layout();
         let first = fragment.first_position;
-        let columns: Vec<_> = self.parts.iter().filter_map(|part| part.read(layout)).collect();
-        let mut read = Vec::new();
-        if !columns.is_empty() {
+        let stored: Vec<_> =
+            self.parts.iter().filter_map(|part| Some((part, part.read(layout)?))).collect();
+        let (mut read, mut costs) = (Vec::new(), Vec::new());
+        if !stored.is_empty() {
+            let columns = stored.iter().map(|(_, read)| read.clone()).collect();
             let request = ReadRequest { fragment, rows: Rows::List(rows.clone()), columns };
-            let batch = self.table.dataset().read(&request).await.map_err(failed)?;
+            let taken = self.table.dataset().read_with_cost(&request).await;
+            let (batch, spent) = taken.map_err(failed)?;
+            let names = stored.iter().map(|(part, _)| part.describe(layout));
+            costs = names.zip(spent).collect();
             read = batch.columns().to_vec();
         }
         let mut read = read.into_iter();
@@ -159,7 +173,7 @@ impl Reader {
                 },
             });
         }
-        Ok(Piece { first, rows, arrays })
+        Ok(Piece { first, rows, arrays, costs })
     }
 
     fn output(

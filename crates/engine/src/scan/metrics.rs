@@ -1,5 +1,6 @@
 //! What a scan counts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -8,10 +9,12 @@ use datafusion::physical_plan::metrics::BaselineMetrics;
 use datafusion::physical_plan::metrics::Count;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::metrics::MetricBuilder;
+use datafusion::physical_plan::metrics::Time;
 use lakebed_dataset::Dataset;
+use lakebed_dataset::ReadCost;
 
 /// Counters of one partition.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ScanMetrics {
     /// Rows that came out, and time.
     pub baseline: BaselineMetrics,
@@ -25,6 +28,8 @@ pub struct ScanMetrics {
     pub rows_filtered: Count,
     /// Samples that were decoded.
     pub samples_decoded: Count,
+    /// What was read of each part.
+    pub parts: PartMetrics,
 }
 
 impl ScanMetrics {
@@ -38,7 +43,40 @@ impl ScanMetrics {
             rows_pruned: counter("rows_pruned"),
             rows_filtered: counter("rows_filtered"),
             samples_decoded: counter("samples_decoded"),
+            parts: PartMetrics::new(set, partition),
         }
+    }
+}
+
+/// What was read of each part, by its name: chunks (counted again where rows were read in several
+/// steps), bytes of samples, samples decoded, and the time from bytes to arrays.
+#[derive(Debug)]
+pub struct PartMetrics {
+    set: ExecutionPlanMetricsSet,
+    partition: usize,
+    known: Mutex<BTreeMap<String, ([Count; 3], Time)>>,
+}
+
+impl PartMetrics {
+    /// Counters that come into being when a part is read.
+    pub fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> PartMetrics {
+        PartMetrics { set: set.clone(), partition, known: Mutex::default() }
+    }
+
+    /// Adds what one read took.
+    pub fn add(&self, part: &str, cost: &ReadCost) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (counters, time) = known.entry(part.to_string()).or_insert_with(|| {
+            let builder = || MetricBuilder::new(&self.set);
+            let counters = ["chunks_read", "bytes_read", "decoded"]
+                .map(|what| builder().counter(format!("{what}[{part}]"), self.partition));
+            let time = builder().subset_time(format!("decode_time[{part}]"), self.partition);
+            (counters, time)
+        });
+        time.add_duration(cost.assembling);
+        counters[0].add(cost.chunks);
+        counters[1].add(usize::try_from(cost.bytes).unwrap_or(usize::MAX));
+        counters[2].add(cost.decoded);
     }
 }
 

@@ -69,16 +69,6 @@ impl ScanPart {
         }
     }
 
-    /// True if samples must be decoded for it.
-    pub fn decodes(&self, layout: &Layout) -> bool {
-        match self {
-            ScanPart::Column { index, part: Part::Decoded | Part::Slice { .. }, .. } => {
-                layout.types.get(*index).is_some_and(is_encoded)
-            }
-            _ => false,
-        }
-    }
-
     /// True if some rows may not have it.
     pub fn may_fail(&self) -> bool {
         let strict = |part: &Part| matches!(part, Part::Slice { missing: Missing::Error, .. });

@@ -333,19 +333,24 @@ impl UnitRun {
         rows: &Alive,
     ) -> Result<Vec<(ScanPart, ArrayRef)>> {
         let layout = &self.scan.layout;
-        let columns: Vec<_> = parts.iter().filter_map(|part| part.read(layout)).collect();
+        let stored: Vec<_> =
+            parts.iter().filter_map(|part| Some((part, part.read(layout)?))).collect();
         let mut arrays = Vec::new();
-        if !columns.is_empty() {
+        if !stored.is_empty() {
             let fragment = planned.fragment.clone();
+            let columns = stored.iter().map(|(_, read)| read.clone()).collect();
             let request = ReadRequest { fragment, rows: rows.to_rows(), columns };
-            let batch = self.scan.dataset.read(&request).await.map_err(super::failed)?;
+            let read = self.scan.dataset.read_with_cost(&request).await;
+            let (batch, costs) = read.map_err(super::failed)?;
             if batch.num_rows() != rows.len() {
                 return internal_err!("asked for {} rows, got {}", rows.len(), batch.num_rows());
             }
+            for ((part, _), cost) in stored.iter().zip(&costs) {
+                self.scan.metrics.samples_decoded.add(cost.decoded);
+                self.scan.metrics.parts.add(&part.describe(layout), cost);
+            }
             arrays = batch.columns().to_vec();
         }
-        let decoded = parts.iter().filter(|part| part.decodes(layout)).count() * rows.len();
-        self.scan.metrics.samples_decoded.add(decoded);
         let mut arrays = arrays.into_iter();
         let mut read = Vec::with_capacity(parts.len());
         for part in parts {
