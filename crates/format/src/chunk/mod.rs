@@ -13,9 +13,11 @@ pub(crate) mod items;
 pub(crate) mod output;
 pub mod part;
 pub mod plan;
+pub(crate) mod read_elements;
 pub(crate) mod read_pages;
 pub(crate) mod read_raw;
 pub(crate) mod read_tiles;
+pub(crate) mod regions;
 pub(crate) mod tiles;
 
 #[cfg(test)]
