@@ -97,7 +97,7 @@ impl<'a> Packed<'a> {
     pub(super) fn unpack_into<T: Integer>(&self, sink: &mut Sink<'_, T>) {
         let offset = self.reference.wrapping_sub(T::BASE);
         let largest = offset.checked_add(u64::MAX.checked_shr(64 - self.width_bits()).unwrap_or(0));
-        if T::SPAN != u64::MAX && !largest.is_some_and(|largest| largest <= T::SPAN) {
+        if T::SPAN != u64::MAX && largest.is_none_or(|largest| largest > T::SPAN) {
             // Numbers of this width need not fit the type: each is looked at.
             return self.for_each_block(|values| sink.extend(0, values));
         }

@@ -303,7 +303,7 @@ impl Source<'_> {
 
     /// As [`Source::slice`], or `None` if the range was not fetched in one piece.
     pub fn in_one_piece(&self, range: &Range<u64>, hint: &mut usize) -> Option<&[u8]> {
-        if !self.ranges.get(*hint).is_some_and(|fetched| range.end <= fetched.end) {
+        if self.ranges.get(*hint).is_none_or(|fetched| range.end > fetched.end) {
             *hint = self.ranges.partition_point(|fetched| fetched.end < range.end);
         }
         let from = range.start.checked_sub(self.ranges.get(*hint)?.start)?;

@@ -23,7 +23,7 @@ pub(crate) enum Regions {
     /// No slice.
     Whole,
     /// The same of every item.
-    Same(Region),
+    Same(Box<Region>),
     /// Something else of each item.
     Each(Each),
 }
@@ -57,7 +57,7 @@ impl Regions {
         if uniform && directory.valid.is_none() && column.ndim() > 0 && !rows.is_empty() {
             let shape = directory.shape(0);
             if let Ok(region) = subscript::resolve(subscripts, &shape) {
-                return Ok(Regions::Same(region));
+                return Ok(Regions::Same(Box::new(region)));
             }
         }
         let size = |axis: usize, row: usize| directory.dims.get(axis).map_or(0, |d| d.of(row));
@@ -100,7 +100,7 @@ impl Regions {
     pub fn of(&self, nth: usize, shape: &Shape) -> Option<Region> {
         match self {
             Regions::Whole => None,
-            Regions::Same(region) => Some(region.clone()),
+            Regions::Same(region) => Some(Region::clone(region)),
             Regions::Each(each) => {
                 let present = each.present.as_ref().is_none_or(|list| list.get(nth) == Some(&true));
                 present.then(|| subscript::resolve(&each.subscripts, shape).ok())?
