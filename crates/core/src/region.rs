@@ -1,5 +1,6 @@
 //! The part of a sample that a subscript selects.
 
+use crate::shape::MAX_NDIM;
 use crate::shape::Shape;
 
 /// Positions along one dimension: `count` of them from `start`, `step` apart.
@@ -44,10 +45,18 @@ impl AxisRange {
     }
 }
 
-/// A rectangular selection of one sample, one [`AxisRange`] for each of its dimensions.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A rectangular selection of one sample, one [`AxisRange`] for each of its dimensions; without
+/// allocation, because a read of ragged samples makes one for each.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Region {
-    axes: Vec<AxisRange>,
+    axes: [AxisRange; MAX_NDIM],
+    ndim: usize,
+}
+
+impl std::fmt::Debug for Region {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.axes()).finish()
+    }
 }
 
 /// Consecutive elements of a sample in row-major order.
@@ -61,24 +70,29 @@ pub struct Run {
 
 impl Region {
     /// A region from its axes, at most [`crate::MAX_NDIM`] of them.
-    pub fn new(axes: Vec<AxisRange>) -> Region {
-        Region { axes }
+    pub fn new(axes: impl IntoIterator<Item = AxisRange>) -> Region {
+        let mut region = Region { axes: [AxisRange::whole(0); MAX_NDIM], ndim: 0 };
+        for (slot, axis) in region.axes.iter_mut().zip(axes) {
+            *slot = axis;
+            region.ndim += 1;
+        }
+        region
     }
 
     /// All of a sample.
     pub fn whole(shape: &Shape) -> Region {
-        Region { axes: shape.iter().map(|&dim| AxisRange::whole(dim)).collect() }
+        Region::new(shape.iter().map(|&dim| AxisRange::whole(dim)))
     }
 
     /// The selection along each dimension of the sample.
     pub fn axes(&self) -> &[AxisRange] {
-        &self.axes
+        &self.axes[..self.ndim]
     }
 
     /// The shape of the result: dropped dimensions are gone.
     pub fn shape(&self) -> Shape {
         let mut shape = Shape::SCALAR;
-        for axis in self.axes.iter().filter(|axis| axis.keep) {
+        for axis in self.axes().iter().filter(|axis| axis.keep) {
             // A region has at most as many axes as a shape can hold.
             let _ = shape.push(axis.count);
         }
@@ -87,12 +101,12 @@ impl Region {
 
     /// Elements of the result.
     pub fn elements(&self) -> usize {
-        self.axes.iter().map(|axis| axis.count).product()
+        self.axes().iter().map(|axis| axis.count).product()
     }
 
     /// True if the region is all of a sample of `shape`, in order.
     pub fn is_whole(&self, shape: &Shape) -> bool {
-        self.axes.iter().zip(shape.iter()).all(|(axis, &dim)| {
+        self.axes().iter().zip(shape.iter()).all(|(axis, &dim)| {
             axis.start == 0 && axis.count == dim && (axis.step == 1 || dim <= 1)
         })
     }
@@ -101,15 +115,23 @@ impl Region {
     ///
     /// `shape` is the sample's. Neighbouring dimensions that are taken whole are one run.
     pub fn runs(&self, shape: &Shape) -> Vec<Run> {
-        if self.axes.iter().any(|axis| axis.count == 0) {
-            return Vec::new();
+        let mut runs = Vec::new();
+        self.for_each_run(shape, |run| runs.push(run));
+        runs
+    }
+
+    /// Gives `each` what [`Region::runs`] lists.
+    pub fn for_each_run(&self, shape: &Shape, mut each: impl FnMut(Run)) {
+        let axes = self.axes();
+        if axes.iter().any(|axis| axis.count == 0) {
+            return;
         }
         let strides = shape.strides();
         // From the last dimension backwards, as far as all is taken in order, is one block.
         let mut block = 1;
-        let mut outer = self.axes.len();
+        let mut outer = axes.len();
         while outer > 0 {
-            let axis = self.axes[outer - 1];
+            let axis = axes[outer - 1];
             if axis.step != 1 && axis.count > 1 {
                 break;
             }
@@ -119,24 +141,21 @@ impl Region {
                 break;
             }
         }
-        let inner_start: usize =
-            (outer..self.axes.len()).map(|i| self.axes[i].start * strides[i]).sum();
-        let total: usize = self.axes[..outer].iter().map(|axis| axis.count).product();
-        let mut runs = Vec::with_capacity(total);
-        let mut counter = [0usize; crate::MAX_NDIM];
+        let inner_start: usize = (outer..axes.len()).map(|i| axes[i].start * strides[i]).sum();
+        let total: usize = axes[..outer].iter().map(|axis| axis.count).product();
+        let mut counter = [0usize; MAX_NDIM];
         for _ in 0..total {
             let start = inner_start
-                + (0..outer).map(|i| self.axes[i].at(counter[i]) * strides[i]).sum::<usize>();
-            runs.push(Run { start, len: block });
+                + (0..outer).map(|i| axes[i].at(counter[i]) * strides[i]).sum::<usize>();
+            each(Run { start, len: block });
             for i in (0..outer).rev() {
                 counter[i] += 1;
-                if counter[i] < self.axes[i].count {
+                if counter[i] < axes[i].count {
                     break;
                 }
                 counter[i] = 0;
             }
         }
-        runs
     }
 
     /// Copies the region out of a sample's bytes, `width` bytes an element, onto the end of `out`.
@@ -144,11 +163,11 @@ impl Region {
     /// `sample` must hold the whole sample; runs outside it are left out, which a caller that
     /// checked the sample's length never sees.
     pub fn copy(&self, sample: &[u8], shape: &Shape, width: usize, out: &mut Vec<u8>) {
-        for run in self.runs(shape) {
+        self.for_each_run(shape, |run| {
             if let Some(bytes) = sample.get(run.start * width..(run.start + run.len) * width) {
                 out.extend_from_slice(bytes);
             }
-        }
+        });
     }
 }
 

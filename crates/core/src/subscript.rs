@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::htype::HType;
 use crate::region::AxisRange;
 use crate::region::Region;
+use crate::shape::MAX_NDIM;
 use crate::shape::Shape;
 use crate::tensor_type::TensorType;
 
@@ -42,27 +43,25 @@ impl Subscript {
 pub fn resolve(subscripts: &[Subscript], shape: &Shape) -> Result<Region> {
     let ndim = shape.ndim();
     let given = check(subscripts, Some(ndim))?;
-    let mut axes = Vec::with_capacity(ndim);
+    let mut axes = [AxisRange::whole(0); MAX_NDIM];
+    for (axis, size) in axes.iter_mut().zip(shape.iter()) {
+        *axis = AxisRange::whole(*size);
+    }
+    let mut at = 0;
     for subscript in subscripts {
         match subscript {
-            Subscript::Rest => {
-                for _ in 0..ndim - given {
-                    axes.push(AxisRange::whole(shape[axes.len()]));
-                }
-            }
+            Subscript::Rest => at += ndim - given,
             Subscript::Index(index) => {
-                let dimension = axes.len();
-                axes.push(resolve_index(*index, dimension, shape[dimension])?);
+                axes[at] = resolve_index(*index, at, shape[at])?;
+                at += 1;
             }
             Subscript::Slice { start, stop, step } => {
-                axes.push(resolve_slice(*start, *stop, step.unwrap_or(1), shape[axes.len()]));
+                axes[at] = resolve_slice(*start, *stop, step.unwrap_or(1), shape[at]);
+                at += 1;
             }
         }
     }
-    while axes.len() < ndim {
-        axes.push(AxisRange::whole(shape[axes.len()]));
-    }
-    Ok(Region::new(axes))
+    Ok(Region::new(axes.into_iter().take(ndim)))
 }
 
 /// Checks what can be known without a shape and counts the dimensions that the subscripts name.

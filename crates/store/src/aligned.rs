@@ -5,7 +5,7 @@ use bytes::Bytes;
 /// The boundary, in bytes.
 pub const ALIGNMENT: usize = 64;
 
-/// A zeroed buffer to read into. Address 0 of what it holds is `phase` bytes past a boundary, so
+/// A buffer to read into. Address 0 of what it holds is `phase` bytes past a boundary, so
 /// bytes that are aligned in their object are aligned in memory.
 pub(crate) struct Aligned {
     memory: Vec<u8>,
@@ -15,7 +15,16 @@ pub(crate) struct Aligned {
 
 impl Aligned {
     pub(crate) fn new(length: usize, phase: u64) -> Aligned {
-        let memory = vec![0u8; length.saturating_add(ALIGNMENT)];
+        Aligned::within(vec![0u8; Aligned::memory_for(length)], length, phase)
+    }
+
+    /// Bytes of memory that a buffer takes, whatever its phase.
+    pub(crate) fn memory_for(length: usize) -> usize {
+        length.saturating_add(ALIGNMENT)
+    }
+
+    /// A buffer in memory of at least [`Aligned::memory_for`] bytes.
+    pub(crate) fn within(memory: Vec<u8>, length: usize, phase: u64) -> Aligned {
         let to_boundary = memory.as_ptr().align_offset(ALIGNMENT);
         let phase = usize::try_from(phase % 64).unwrap_or(0);
         // Alignment is only speed: if the offset cannot be told, the buffer starts at its front.
@@ -26,6 +35,16 @@ impl Aligned {
     pub(crate) fn as_mut(&mut self) -> &mut [u8] {
         let end = self.start + self.length;
         self.memory.get_mut(self.start..end).unwrap_or_default()
+    }
+
+    pub(crate) fn as_ref(&self) -> &[u8] {
+        self.memory.get(self.start..self.start + self.length).unwrap_or_default()
+    }
+
+    /// The memory; the buffer is empty from then on.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        (self.start, self.length) = (0, 0);
+        std::mem::take(&mut self.memory)
     }
 
     pub(crate) fn freeze(self) -> Bytes {

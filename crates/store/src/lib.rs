@@ -21,6 +21,7 @@ pub mod metered;
 pub mod objects;
 pub mod open;
 pub mod operation;
+mod pool;
 pub mod resolve;
 pub mod retrying;
 pub mod store;

@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::key::check_key;
 use crate::key::check_prefix;
+use crate::pool::Pool;
 use crate::store::ObjectInfo;
 use crate::store::ObjectWriter;
 use crate::store::Store;
@@ -82,6 +83,7 @@ pub struct LocalStore {
     tree: Arc<Tree>,
     location: String,
     handles: Arc<Cache<String, Arc<File>>>,
+    pool: Pool,
 }
 
 impl LocalStore {
@@ -110,7 +112,8 @@ impl LocalStore {
         })?;
         let location = root.display().to_string();
         let tree = Arc::new(Tree::new(root, location.clone(), env, observer));
-        Ok(LocalStore { tree, location, handles: Arc::new(Cache::new(OPEN_FILES)) })
+        let handles = Arc::new(Cache::new(OPEN_FILES));
+        Ok(LocalStore { tree, location, handles, pool: Pool::default() })
     }
 
     /// The folder that holds the objects.
@@ -145,12 +148,13 @@ impl Store for LocalStore {
             return Ok(vec![Bytes::new(); ranges.len()]);
         }
         let (tree, handles) = (Arc::clone(&self.tree), Arc::clone(&self.handles));
+        let pool = self.pool.clone();
         let (owned_key, owned_ranges) = (key.to_owned(), ranges.to_vec());
         blocking(&self.location, "read", move || {
             let file = read::open_cached(&tree, &handles, &owned_key)?;
             let mut parts = Vec::with_capacity(merged.len());
             for one in merged {
-                let bytes = read::range(&tree, &file, &owned_key, &one)
+                let bytes = read::range(&tree, &pool, &file, &owned_key, &one)
                     .map_err(|e| coalesce::blame(e, &owned_ranges))?;
                 parts.push((one, bytes));
             }

@@ -2,13 +2,13 @@
 
 use super::WHAT;
 use super::integer::Integer;
+use super::kernels;
+use super::kernels::BLOCK;
+use super::kernels::Lane;
 use super::reader::Reader;
 use super::sink::Sink;
 use crate::error::Error;
 use crate::error::Result;
-
-/// Values unpacked at a time: 64 values of any width end on a byte.
-pub(super) const BLOCK: usize = 64;
 
 /// Bytes in front of the packed bits.
 pub(super) const HEADER: usize = 9;
@@ -75,77 +75,54 @@ impl<'a> Packed<'a> {
         Ok(Packed { reference, width, bits: reader.bytes(len)?, count })
     }
 
-    /// Unpacks block number `block`, without the reference; returns how many values it has.
-    pub(super) fn block(&self, block: usize, out: &mut [u64; BLOCK]) -> usize {
+    /// Unpacks block number `block`, `offset` added modulo 2^64; returns how many values it has.
+    pub(super) fn block<L: Lane>(&self, block: usize, offset: u64, out: &mut [L; BLOCK]) -> usize {
         let count = self.count.saturating_sub(block.saturating_mul(BLOCK)).min(BLOCK);
         let len = self.width * BLOCK / 8;
         let rest = self.bits.get(block.saturating_mul(len)..).unwrap_or_default();
         if let Some(whole) = rest.get(..len) {
-            unpack(self.width, whole, out);
+            kernels::unpack(self.width, whole, offset, out);
         } else {
             // The last block ends early; the kernels read whole blocks.
             let mut padded = [0; BLOCK * 8];
             for (to, from) in padded.iter_mut().zip(rest) {
                 *to = *from;
             }
-            unpack(self.width, &padded, out);
+            kernels::unpack(self.width, &padded, offset, out);
         }
         count
     }
 
     /// Unpacks all values into `sink`.
     pub(super) fn unpack_into<T: Integer>(&self, sink: &mut Sink<'_, T>) {
-        let mut buffer = [0; BLOCK];
-        for block in 0..self.count.div_ceil(BLOCK) {
-            let count = self.block(block, &mut buffer);
-            sink.extend(self.reference, buffer.get(..count).unwrap_or_default());
+        let offset = self.reference.wrapping_sub(T::BASE);
+        let largest = offset.checked_add(u64::MAX.checked_shr(64 - self.width_bits()).unwrap_or(0));
+        if T::SPAN != u64::MAX && largest.is_none_or(|largest| largest > T::SPAN) {
+            // Numbers of this width need not fit the type: each is looked at.
+            return self.for_each_block(|values| sink.extend(0, values));
         }
+        let mut lanes = [<T::Lane as Lane>::low(0); BLOCK];
+        for block in 0..self.count.div_ceil(BLOCK) {
+            let count = self.block(block, offset, &mut lanes);
+            sink.extend_lanes(lanes.get(..count).unwrap_or_default());
+        }
+    }
+
+    fn width_bits(&self) -> u32 {
+        u32::try_from(self.width).unwrap_or(u64::BITS)
     }
 
     /// Unpacks all values in order, reference added modulo 2^64, a block at a time.
     pub(super) fn for_each_block(&self, mut each: impl FnMut(&[u64])) {
         let mut buffer = [0; BLOCK];
         for block in 0..self.count.div_ceil(BLOCK) {
-            let count = self.block(block, &mut buffer);
-            for value in &mut buffer {
-                *value = value.wrapping_add(self.reference);
-            }
+            let count = self.block(block, self.reference, &mut buffer);
             each(buffer.get(..count).unwrap_or_default());
         }
     }
-}
 
-/// Unpacks 64 values of `width` bits, lowest bit first, from the start of `input`.
-fn unpack(width: usize, input: &[u8], out: &mut [u64; BLOCK]) {
-    macro_rules! dispatch {
-        ($($w:literal)*) => {
-            match width {
-                $($w => unpack_fixed::<$w>(input, out),)*
-                _ => out.fill(0),
-            }
-        };
+    /// The reference, if it is every value.
+    pub(super) fn single_value(&self) -> Option<u64> {
+        (self.width == 0).then_some(self.reference)
     }
-    dispatch!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
-        33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63
-        64)
-}
-
-/// One kernel a width: every shift, mask and position is a constant.
-#[inline(never)]
-fn unpack_fixed<const W: usize>(input: &[u8], out: &mut [u64; BLOCK]) {
-    let Some(words) = input.as_chunks::<8>().0.get(..W) else { return };
-    let mask = u64::MAX >> (64 - W);
-    macro_rules! values {
-        ($($i:literal)*) => {$(
-            let (word, shift) = ($i * W / 64, $i * W % 64);
-            let mut bits = u64::from_le_bytes(words[word]) >> shift;
-            if shift + W > 64 {
-                bits |= u64::from_le_bytes(words[word + 1]) << (64 - shift);
-            }
-            out[$i] = bits & mask;
-        )*};
-    }
-    values!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
-        32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61
-        62 63);
 }

@@ -3,6 +3,7 @@
 use super::bitpack;
 use super::bitpack::Packed;
 use super::integer::Integer;
+use super::kernels::BLOCK;
 use super::reader::Reader;
 use super::sink::Sink;
 use crate::error::Result;
@@ -43,8 +44,12 @@ pub(super) fn read<T: Integer>(
     if count == 0 {
         return Ok(());
     }
+    if let Some(step) = packed.single_value() {
+        sink.progression(value, step, count);
+        return Ok(());
+    }
     sink.repeat(value, 1);
-    let mut buffer = [0; bitpack::BLOCK];
+    let mut buffer = [0; BLOCK];
     packed.for_each_block(|differences| {
         for (sum, difference) in buffer.iter_mut().zip(differences) {
             value = value.wrapping_add(*difference);

@@ -113,21 +113,19 @@ pub(super) fn read<T: Integer>(
     }
     let packed_entries = Packed::read(reader, size)?;
     let indexes = Packed::read(reader, count)?;
-    let mut entries = Vec::with_capacity(size);
-    packed_entries.for_each_block(|block| entries.extend_from_slice(block));
-    let mut buffer = [0; bitpack::BLOCK];
+    let mut entries: Vec<T> = Vec::with_capacity(size);
+    let mut entry_sink = Sink::new(&mut entries);
+    packed_entries.unpack_into(&mut entry_sink);
+    entry_sink.finish()?;
     let mut outside = None;
     indexes.for_each_block(|block| {
-        for (value, index) in buffer.iter_mut().zip(block) {
-            *value = match usize::try_from(*index).ok().and_then(|index| entries.get(index)) {
-                Some(entry) => *entry,
-                None => {
-                    outside = Some(*index);
-                    0
-                }
-            };
-        }
-        sink.extend(0, buffer.get(..block.len()).unwrap_or_default());
+        sink.extend_values(block.iter().map(|index| {
+            let entry = usize::try_from(*index).ok().and_then(|index| entries.get(index));
+            entry.copied().unwrap_or_else(|| {
+                outside = Some(*index);
+                T::from_distance(0)
+            })
+        }));
     });
     match outside {
         None => Ok(()),

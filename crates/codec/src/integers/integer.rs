@@ -1,7 +1,12 @@
 //! The integer types that light encodings hold, as order-preserving 64-bit patterns.
 
 mod sealed {
-    pub trait Sealed {}
+    use crate::integers::kernels::Lane;
+
+    pub trait Sealed {
+        /// The unsigned integer of the same width: a distance.
+        type Lane: Lane;
+    }
 }
 
 /// An integer of 8 to 64 bits with its place among `u64` patterns.
@@ -20,6 +25,9 @@ pub trait Integer: sealed::Sealed + Copy + Ord + 'static {
     /// The value `distance` patterns above [`Integer::BASE`]; bits above [`Integer::SPAN`] are
     /// dropped, so a caller checks them.
     fn from_distance(distance: u64) -> Self;
+
+    /// As [`Integer::from_distance`], of a distance in the type's own width.
+    fn from_lane(distance: Self::Lane) -> Self;
 }
 
 /// The pattern of a signed value: its sign bit flipped, so that patterns sort as values do.
@@ -34,8 +42,12 @@ pub fn to_i64(bits: u64) -> i64 {
 
 macro_rules! integers {
     ($($unsigned:ident $signed:ident),*) => {$(
-        impl sealed::Sealed for $unsigned {}
-        impl sealed::Sealed for $signed {}
+        impl sealed::Sealed for $unsigned {
+            type Lane = $unsigned;
+        }
+        impl sealed::Sealed for $signed {
+            type Lane = $unsigned;
+        }
 
         impl Integer for $unsigned {
             const BASE: u64 = 0;
@@ -51,6 +63,11 @@ macro_rules! integers {
             fn from_distance(distance: u64) -> $unsigned {
                 distance as $unsigned
             }
+
+            #[inline]
+            fn from_lane(distance: $unsigned) -> $unsigned {
+                distance
+            }
         }
 
         impl Integer for $signed {
@@ -65,7 +82,12 @@ macro_rules! integers {
             #[inline]
             #[allow(clippy::cast_possible_truncation, reason = "documented to drop high bits")]
             fn from_distance(distance: u64) -> $signed {
-                (distance as $unsigned ^ (1 << ($signed::BITS - 1))).cast_signed()
+                Self::from_lane(distance as $unsigned)
+            }
+
+            #[inline]
+            fn from_lane(distance: $unsigned) -> $signed {
+                (distance ^ (1 << ($signed::BITS - 1))).cast_signed()
             }
         }
     )*};
@@ -76,6 +98,7 @@ integers!(u8 i8, u16 i16, u32 i32, u64 i64);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::integers::kernels::Lane;
 
     fn every_edge<T: Integer + std::fmt::Debug>(values: &[T]) {
         for pair in values.windows(2) {
@@ -85,6 +108,7 @@ mod tests {
             let distance = value.to_bits().wrapping_sub(T::BASE);
             assert!(distance <= T::SPAN);
             assert_eq!(T::from_distance(distance), value);
+            assert_eq!(T::from_lane(Lane::low(distance)), value);
         }
     }
 

@@ -38,6 +38,7 @@ mod constant;
 mod delta;
 mod dictionary;
 mod integer;
+mod kernels;
 mod reader;
 mod rle;
 mod sink;

@@ -4,6 +4,7 @@ use super::WHAT;
 use super::bitpack;
 use super::bitpack::Packed;
 use super::integer::Integer;
+use super::kernels::BLOCK;
 use super::reader::Reader;
 use super::sink::Sink;
 use crate::error::Error;
@@ -74,13 +75,12 @@ pub(super) fn read<T: Integer>(
     let values = Packed::read(reader, runs)?;
     let lengths = Packed::read(reader, runs)?;
     let mut left = count;
-    let (mut value_block, mut length_block) = ([0; bitpack::BLOCK], [0; bitpack::BLOCK]);
-    for block in 0..runs.div_ceil(bitpack::BLOCK) {
-        let in_block = values.block(block, &mut value_block);
-        lengths.block(block, &mut length_block);
+    let (mut value_block, mut length_block) = ([0u64; BLOCK], [0u64; BLOCK]);
+    for block in 0..runs.div_ceil(BLOCK) {
+        let in_block = values.block(block, values.reference, &mut value_block);
+        lengths.block(block, lengths.reference, &mut length_block);
         for (value, length) in value_block.iter().zip(&length_block).take(in_block) {
-            let length = length.wrapping_add(lengths.reference);
-            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            let length = usize::try_from(*length).unwrap_or(usize::MAX);
             left = match left.checked_sub(length) {
                 Some(left) if length > 0 => left,
                 _ => {
@@ -88,7 +88,7 @@ pub(super) fn read<T: Integer>(
                     return Err(Error::damaged(WHAT, reason));
                 }
             };
-            sink.repeat(value.wrapping_add(values.reference), length);
+            sink.repeat(*value, length);
         }
     }
     if left > 0 {

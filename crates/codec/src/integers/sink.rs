@@ -2,6 +2,7 @@
 
 use super::WHAT;
 use super::integer::Integer;
+use super::kernels::BLOCK;
 use crate::error::Error;
 use crate::error::Result;
 
@@ -21,9 +22,39 @@ impl<'a, T: Integer> Sink<'a, T> {
     #[inline]
     pub(super) fn extend(&mut self, offset: u64, values: &[u64]) {
         let offset = offset.wrapping_sub(T::BASE);
-        // Two passes over a block in the nearest cache: each is a plain loop over lanes.
-        self.seen |= values.iter().fold(0, |seen, value| seen | value.wrapping_add(offset));
+        if T::SPAN != u64::MAX {
+            // Two passes over a block in the nearest cache: each is a plain loop over lanes.
+            self.seen |= values.iter().fold(0, |seen, value| seen | value.wrapping_add(offset));
+        }
         self.out.extend(values.iter().map(|value| T::from_distance(value.wrapping_add(offset))));
+    }
+
+    /// Appends values that are known to fit, given as distances.
+    #[inline]
+    pub(super) fn extend_lanes(&mut self, lanes: &[T::Lane]) {
+        self.out.extend(lanes.iter().map(|lane| T::from_lane(*lane)));
+    }
+
+    /// Appends `count` values from `first`, `step` apart, modulo 2^64.
+    pub(super) fn progression(&mut self, first: u64, step: u64, count: usize) {
+        let mut steps = [0u64; BLOCK];
+        let mut at = 0u64;
+        for value in &mut steps {
+            *value = at;
+            at = at.wrapping_add(step);
+        }
+        let (mut base, mut left) = (first, count);
+        while left > 0 {
+            let here = left.min(BLOCK);
+            self.extend(base, steps.get(..here).unwrap_or_default());
+            base = base.wrapping_add(at);
+            left -= here;
+        }
+    }
+
+    /// Appends values of the type itself.
+    pub(super) fn extend_values(&mut self, values: impl ExactSizeIterator<Item = T>) {
+        self.out.extend(values);
     }
 
     /// Appends one value `count` times.

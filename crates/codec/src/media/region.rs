@@ -41,7 +41,7 @@ pub(super) fn decode(
     let band_shape = Shape::new(&[needed.len(), shape[1], shape[2]]).unwrap_or_default();
     let rows = AxisRange { start: rows.start - needed.start, ..rows };
     let before = out.len();
-    let band_region = Region::new(vec![rows, columns, channels]);
+    let band_region = Region::new([rows, columns, channels]);
     out.reserve(band_region.elements());
     band_region.copy(&band, &band_shape, 1, out);
     if out.len() - before != band_region.elements() {

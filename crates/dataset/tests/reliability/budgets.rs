@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::array::AsArray;
+use arrow::array::BinaryViewArray;
+use arrow::array::StructArray;
 use arrow::datatypes::UInt8Type;
+use arrow_schema::DataType;
 use lakebed_core::Column;
 use lakebed_core::DType;
 use lakebed_core::Schema;
+use lakebed_core::Shape;
 use lakebed_core::TensorBuilder;
 use lakebed_core::TensorType;
 use lakebed_core::subscript;
+use lakebed_core::tensor_builder::shape_array;
 use lakebed_dataset::ColumnRead;
 use lakebed_dataset::Dataset;
 use lakebed_dataset::Missing;
@@ -31,14 +37,19 @@ fn pixel(row: usize, byte: usize) -> u8 {
     (row * 31 + byte * 7 + byte / 1000) as u8
 }
 
-/// A slice of one row and what it cost, metadata being cached.
+/// A slice of one row and what it cost.
 async fn slice(dataset: &Dataset, row: u64, text: &str) -> (Vec<u8>, Counts) {
+    slice_of(dataset, vec![row], text).await
+}
+
+/// A slice of some rows and what it cost.
+async fn slice_of(dataset: &Dataset, rows: Vec<u64>, text: &str) -> (Vec<u8>, Counts) {
     let subscripts = subscript::parse_list(text).unwrap();
     let column = dataset.schema().column("x").unwrap().id;
     let part = Part::Slice { subscripts, missing: Missing::Error };
     let fragment = dataset.fragments().await.unwrap()[0].clone();
     let columns = vec![ColumnRead { column, part }];
-    let request = ReadRequest { fragment, rows: Rows::List(vec![row]), columns };
+    let request = ReadRequest { fragment, rows: Rows::List(rows), columns };
     let before = dataset.metrics().snapshot();
     let batch = dataset.read(&request).await.unwrap();
     let cost = dataset.metrics().since(before);
@@ -46,11 +57,8 @@ async fn slice(dataset: &Dataset, row: u64, text: &str) -> (Vec<u8>, Counts) {
     (values.values().to_vec(), cost)
 }
 
-#[tokio::test]
-async fn a_slice_of_a_raw_image_reads_its_blocks_only() {
-    // On disk, where only ranges within 16 KiB are read together.
-    let folder = tempfile::tempdir().unwrap();
-    let url = folder.path().to_str().unwrap();
+/// Four images on disk, where only ranges within 16 KiB are read together; two a chunk.
+async fn images(url: &str) -> Dataset {
     let dims = [Some(SIDE as u32), Some(SIDE as u32), Some(3)];
     let schema = Schema::new(vec![Column::tensor("x", DType::U8, &dims)]).unwrap();
     let mut builder = TensorBuilder::<u8>::new(3);
@@ -60,10 +68,17 @@ async fn a_slice_of_a_raw_image_reads_its_blocks_only() {
     }
     let ty = TensorType::from_column(&schema.columns[0]);
     let images = builder.finish::<UInt8Type>(&ty).unwrap();
-    let dataset = Dataset::create(url, schema, Options::default()).await.unwrap();
+    let options = Options { chunk_bytes: 2 * SIDE * SIDE * 3, ..Options::default() };
+    let dataset = Dataset::create(url, schema, options).await.unwrap();
     append(&dataset, &batch(dataset.schema(), vec![images])).await.unwrap();
-    let dataset = Dataset::open(url, Options::default()).await.unwrap();
-    slice(&dataset, 3, "0:1, 0:1, 0:1").await;
+    Dataset::open(url, Options::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_slice_of_a_raw_image_reads_its_blocks_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = images(folder.path().to_str().unwrap()).await;
+    slice_of(&dataset, vec![0, 3], "0:1, 0:1, 0:1").await;
     let cases = [
         ("100:110, 20:30, :", (100..110).collect::<Vec<_>>(), 20..30, 0..3),
         ("0:512:200, 0:1, 1:2", vec![0, 200, 400], 0..1, 1..2),
@@ -79,7 +94,7 @@ async fn a_slice_of_a_raw_image_reads_its_blocks_only() {
                 for channel in channels.clone() {
                     let byte = (y * SIDE + x) * 3 + channel;
                     expected.push(pixel(row, byte));
-                    blocks.insert((row * SIDE * SIDE * 3 + byte) / BLOCK);
+                    blocks.insert((row % 2 * SIDE * SIDE * 3 + byte) / BLOCK);
                 }
             }
         }
@@ -90,6 +105,69 @@ async fn a_slice_of_a_raw_image_reads_its_blocks_only() {
         let most = (blocks.len() + apart) * BLOCK;
         assert!(cost.bytes_read as usize <= most, "[{text}]: {cost:?} for {} blocks", blocks.len());
         assert_eq!(cost.reads(), cost.range_gets);
+    }
+}
+
+#[tokio::test]
+async fn a_cold_slice_reads_its_blocks_and_a_directory_a_chunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = images(folder.path().to_str().unwrap()).await;
+    let column = dataset.schema().column("x").unwrap().id;
+    let fragment = dataset.fragments().await.unwrap()[0].clone();
+    let chunks = dataset.chunks(&fragment, column).await.unwrap().unwrap();
+    assert_eq!(chunks.bytes.len(), 2);
+    let directories = chunks.bytes.iter().sum::<u64>() as usize - 4 * SIDE * SIDE * 3;
+    let mut blocks = 0;
+    for row in 0..4 {
+        let byte = |y: usize, x: usize| (row % 2 * SIDE * SIDE + y * SIDE + x) * 3;
+        blocks += (byte(109, 29) + 2) / BLOCK + 1 - byte(100, 20) / BLOCK;
+    }
+    let (values, cost) = slice_of(&dataset, vec![0, 1, 2, 3], "100:110, 20:30, :").await;
+    assert_eq!(values.len(), 4 * 300);
+    assert!(cost.bytes_read as usize <= blocks * BLOCK + directories, "{cost:?}: {blocks} blocks");
+    assert_eq!(cost.reads(), 2 + 4, "{cost:?}");
+}
+
+#[tokio::test]
+async fn a_thousandth_of_small_images_costs_their_bytes_and_directories() {
+    const ROWS: usize = 20_000;
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().to_str().unwrap();
+    let schema = Schema::new(vec![Column::image("image")]).unwrap();
+    let files: Vec<Vec<u8>> = (0..ROWS)
+        .map(|row| {
+            let shape = Shape::new(&[2, 2, 3]).unwrap();
+            let pixels: Vec<u8> = (0..12).map(|byte| pixel(row, byte)).collect();
+            lakebed_codec::media::encode_png(&shape, &pixels).unwrap()
+        })
+        .collect();
+    let DataType::Struct(fields) = TensorType::from_column(&schema.columns[0]).data_type() else {
+        panic!()
+    };
+    let shapes = shape_array([2, 2, 3].repeat(ROWS), 3, ROWS).unwrap();
+    let array: ArrayRef = Arc::new(BinaryViewArray::from_iter_values(&files));
+    let images = StructArray::try_new(fields, vec![array, shapes], None).unwrap();
+    let options = Options { chunk_bytes: 400_000, ..Options::default() };
+    let dataset = Dataset::create(url, schema, options).await.unwrap();
+    append(&dataset, &batch(dataset.schema(), vec![Arc::new(images)])).await.unwrap();
+    let dataset = Dataset::open(url, Options::default()).await.unwrap();
+    let column = dataset.schema().column("image").unwrap().id;
+    let fragment = dataset.fragments().await.unwrap()[0].clone();
+    let chunks = dataset.chunks(&fragment, column).await.unwrap().unwrap();
+    let stored: usize = files.iter().map(Vec::len).sum();
+    let directories = chunks.bytes.iter().sum::<u64>() as usize - stored;
+    let rows: Vec<u64> = (0..ROWS as u64 / 1000).map(|nth| nth * 1000 + 77).collect();
+    let wanted: usize = rows.iter().map(|row| files[*row as usize].len()).sum();
+    let count = rows.len();
+    let columns = vec![ColumnRead { column, part: Part::Decoded }];
+    let request = ReadRequest { fragment, rows: Rows::List(rows), columns };
+    for budget in [wanted + directories, wanted] {
+        let before = dataset.metrics().snapshot();
+        let read = dataset.read(&request).await.unwrap();
+        let cost = dataset.metrics().since(before);
+        assert_eq!(read.num_rows(), count);
+        assert!(cost.bytes_read as usize <= budget, "{cost:?}, at most {budget}");
+        assert!(cost.reads() as usize <= count + chunks.bytes.len(), "{cost:?}");
     }
 }
 

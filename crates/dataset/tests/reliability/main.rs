@@ -9,6 +9,7 @@ mod budgets;
 mod damage;
 mod faults;
 mod history;
+mod pages;
 mod s3;
 #[path = "../../../../tests/support/s3.rs"]
 mod server;

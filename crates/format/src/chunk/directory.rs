@@ -301,6 +301,12 @@ impl Directory {
         }
     }
 
+    /// Number of elements of an item.
+    pub(crate) fn elements_of(&self, item: usize) -> u64 {
+        let range = self.element_range(item);
+        range.end - range.start
+    }
+
     /// True if the row is null.
     pub(crate) fn is_null(&self, row: usize) -> bool {
         self.valid.as_ref().is_some_and(|valid| !valid.value(row))

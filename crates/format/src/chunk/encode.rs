@@ -275,10 +275,12 @@ impl Sink<'_> {
         for number in 0..grid.len() {
             let tile = grid.tile(number);
             let axes = tile.origin.iter().zip(tile.shape.iter());
-            let region = Region::new(
-                axes.map(|(&start, &count)| AxisRange { start, count, step: 1, keep: true })
-                    .collect(),
-            );
+            let region = Region::new(axes.map(|(&start, &count)| AxisRange {
+                start,
+                count,
+                step: 1,
+                keep: true,
+            }));
             raw.clear();
             region.copy(bytes, shape, width, &mut raw);
             self.compressed(&raw, LIGHT_PLAIN, 0..1)?;

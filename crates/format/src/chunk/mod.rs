@@ -16,10 +16,12 @@ pub(crate) mod media_pages;
 pub(crate) mod output;
 pub mod part;
 pub mod plan;
+pub(crate) mod read_elements;
 pub(crate) mod read_media;
 pub(crate) mod read_pages;
 pub(crate) mod read_raw;
 pub(crate) mod read_tiles;
+pub(crate) mod regions;
 pub(crate) mod tiles;
 
 use lakebed_core::Column;

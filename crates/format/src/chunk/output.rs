@@ -82,7 +82,8 @@ fn flat_array(
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef> {
     if *dtype == DType::Bool {
-        let bits: BooleanBuffer = elements.as_slice().iter().map(|byte| *byte != 0).collect();
+        let bytes = elements.as_slice();
+        let bits = BooleanBuffer::collect_bool(count, |at| bytes[at] != 0);
         return Ok(Arc::new(BooleanArray::new(bits, nulls)));
     }
     let build = |buffer: Buffer| {

@@ -14,20 +14,19 @@ use bytes::Bytes;
 use lakebed_core::Column;
 use lakebed_core::Layout;
 use lakebed_core::Limits;
-use lakebed_core::Region;
 use lakebed_core::TensorType;
-use lakebed_core::subscript;
 
 use super::PayloadLayout;
 use super::directory::Directory;
 use super::output::ElementsOut;
 use super::output::tensor_array;
-use super::part::Missing;
 use super::part::Part;
+use super::read_elements;
 use super::read_media;
 use super::read_pages;
 use super::read_raw;
 use super::read_tiles;
+use super::regions::Regions;
 use super::stats_ndim;
 use crate::buffers::to_u64;
 use crate::error::Error;
@@ -64,6 +63,14 @@ impl RowSet {
         }
     }
 
+    /// Gives `each` the rows, in order.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(usize)) {
+        match self {
+            RowSet::Range(range) => range.clone().for_each(each),
+            RowSet::List(list) => list.iter().for_each(|row| each(*row)),
+        }
+    }
+
     fn end(&self) -> usize {
         match self {
             RowSet::Range(range) => range.end,
@@ -81,30 +88,8 @@ pub struct ChunkPlan {
     pub(crate) rows: RowSet,
     pub(crate) items: RowSet,
     pub(crate) part: Part,
-    /// The region of each row, for slices; `None` where the row is null or an index is missing.
     pub(crate) regions: Regions,
     ranges: Vec<Range<u64>>,
-}
-
-/// What a slice selects of each item.
-#[derive(Debug)]
-pub(crate) enum Regions {
-    /// No slice.
-    Whole,
-    /// The same of every item.
-    Same(Region),
-    /// One for each item in turn.
-    Each(Vec<Option<Region>>),
-}
-
-impl Regions {
-    pub fn of(&self, nth: usize) -> Option<&Region> {
-        match self {
-            Regions::Whole => None,
-            Regions::Same(region) => Some(region),
-            Regions::Each(list) => list.get(nth)?.as_ref(),
-        }
-    }
 }
 
 impl ChunkPlan {
@@ -133,7 +118,7 @@ impl ChunkPlan {
                 }
             },
         };
-        let regions = regions(&directory, column, &rows, &part)?;
+        let regions = Regions::new(&directory, column, &rows, &part)?;
         let mut plan = ChunkPlan {
             directory,
             column: column.clone(),
@@ -226,7 +211,7 @@ impl ChunkPlan {
             PayloadLayout::Raw => read_raw::array(self, ty, source, nulls),
             PayloadLayout::Tiles => read_tiles::array(self, ty, source, nulls),
             PayloadLayout::Scalars => read_pages::scalars(self, ty, source, nulls),
-            PayloadLayout::Elements => read_pages::elements(self, ty, source, nulls),
+            PayloadLayout::Elements => read_elements::array(self, ty, source, nulls),
             PayloadLayout::Variable => read_pages::variable(self, ty, source, nulls),
             PayloadLayout::Media if self.part == Part::Whole => {
                 read_media::encoded(self, ty, source, nulls)
@@ -237,19 +222,16 @@ impl ChunkPlan {
 
     /// Null rows: stored ones, and those that an index is missing in.
     fn nulls(&self) -> Option<NullBuffer> {
-        let missing = |nth: usize| match &self.regions {
-            Regions::Each(list) => list[nth].is_none(),
-            _ => false,
+        let stored = |valid: &BooleanBuffer| match &self.rows {
+            RowSet::Range(range) => valid.slice(range.start, range.len()),
+            RowSet::List(list) => {
+                BooleanBuffer::collect_bool(list.len(), |nth| valid.value(list[nth]))
+            }
         };
-        if self.directory.valid.is_none() && !matches!(self.regions, Regions::Each(_)) {
-            return None;
-        }
-        let valid: BooleanBuffer = self
-            .rows
-            .iter()
-            .enumerate()
-            .map(|(nth, row)| !self.directory.is_null(row) && !missing(nth))
-            .collect();
+        let valid = match self.regions.present() {
+            Some(present) => BooleanBuffer::from(present),
+            None => stored(self.directory.valid.as_ref()?),
+        };
         Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0)
     }
 
@@ -289,25 +271,6 @@ fn list_field(ty: &TensorType) -> Result<DataTypeList> {
         arrow_schema::DataType::List(item) => Ok(DataTypeList(item)),
         other => Err(Error::damaged("a batch", format!("{other} is no list"))),
     }
-}
-
-fn regions(directory: &Directory, column: &Column, rows: &RowSet, part: &Part) -> Result<Regions> {
-    let Part::Slice { subscripts, missing } = part else { return Ok(Regions::Whole) };
-    let uniform = directory.valid.is_none()
-        && directory.dims.iter().all(|d| matches!(d, super::directory::Sizes::Uniform(_)));
-    let at = |row: usize| match subscript::resolve(subscripts, &directory.shape(row)) {
-        Ok(region) => Ok(Some(region)),
-        Err(lakebed_core::Error::IndexOutOfRange { .. }) if *missing == Missing::Null => Ok(None),
-        Err(source) => Err(Error::Subscript { row: to_u64(row), source }),
-    };
-    if uniform && column.ndim() > 0 {
-        let Some(first) = rows.iter().next() else { return Ok(Regions::Each(Vec::new())) };
-        if let Some(region) = at(first)? {
-            return Ok(Regions::Same(region));
-        }
-    }
-    let each = |row: usize| if directory.is_null(row) { Ok(None) } else { at(row) };
-    rows.iter().map(each).collect::<Result<_>>().map(Regions::Each)
 }
 
 /// The bytes that were fetched.
@@ -356,6 +319,17 @@ impl Source<'_> {
         let from = usize::try_from(range.start - outer.start).map_err(|_| missing())?;
         let length = usize::try_from(range.end - range.start).map_err(|_| missing())?;
         Ok((*hint, from, from + length))
+    }
+
+    /// As [`Source::slice`], or `None` if the range was not fetched in one piece.
+    pub fn in_one_piece(&self, range: &Range<u64>, hint: &mut usize) -> Option<&[u8]> {
+        if self.ranges.get(*hint).is_none_or(|fetched| range.end > fetched.end) {
+            *hint = self.ranges.partition_point(|fetched| fetched.end < range.end);
+        }
+        let from = range.start.checked_sub(self.ranges.get(*hint)?.start)?;
+        let (from, length) = (usize::try_from(from), usize::try_from(range.end - range.start));
+        let from = from.ok()?;
+        self.fetched.get(*hint)?.get(from..from.checked_add(length.ok()?)?)
     }
 
     /// All fetched ranges with their bytes.

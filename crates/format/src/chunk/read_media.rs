@@ -20,13 +20,13 @@ use lakebed_core::tensor_builder::shape_array;
 use super::output::ElementsOut;
 use super::output::tensor_array;
 use super::plan::ChunkPlan;
-use super::plan::Regions;
 use super::plan::RowSet;
 use super::plan::Source;
 use super::plan::add_range;
 use super::plan::to_buffer;
 use super::read_raw::push_null;
 use super::read_raw::push_sizes;
+use super::regions::Regions;
 use crate::buffers::to_u64;
 use crate::buffers::to_usize;
 use crate::error::Error;
@@ -175,7 +175,7 @@ pub(crate) fn decoded(
         let region = match &plan.regions {
             Regions::Whole if file.is_empty() => None,
             Regions::Whole => Some(Region::whole(&plan.directory.shape(item))),
-            regions => regions.of(nth).cloned(),
+            regions => regions.of(nth, &plan.directory.shape(item)),
         };
         match region {
             Some(region) => {

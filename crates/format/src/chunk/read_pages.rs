@@ -22,13 +22,10 @@ use super::encode::LIGHT_PLAIN;
 use super::output::ElementsOut;
 use super::output::tensor_array;
 use super::plan::ChunkPlan;
-use super::plan::Regions;
 use super::plan::RowSet;
 use super::plan::Source;
 use super::plan::add_range;
 use super::plan::to_buffer;
-use super::read_raw::push_null;
-use super::read_raw::push_sizes;
 use crate::buffers::to_u64;
 use crate::buffers::to_usize;
 use crate::error::Error;
@@ -45,7 +42,7 @@ pub(crate) fn needed(plan: &ChunkPlan) -> Result<Vec<Range<u64>>> {
 }
 
 /// The pages that are needed, each with the wanted items in it, counted from the page's first.
-fn pages(plan: &ChunkPlan) -> Result<Vec<(&Page, RowSet)>> {
+pub(crate) fn pages(plan: &ChunkPlan) -> Result<Vec<(&Page, RowSet)>> {
     let directory = &plan.directory;
     let mut list: Vec<(&Page, RowSet)> = Vec::new();
     match &plan.items {
@@ -149,17 +146,25 @@ fn gather<T: Integer + arrow::datatypes::ArrowNativeType>(
 
 /// The wanted items of pages of elements of `width` bytes.
 fn gather_plain(plan: &ChunkPlan, width: usize, source: &Source<'_>) -> Result<Buffer> {
-    let mut all = Vec::with_capacity(plan.items.len() * width);
-    for (page, wanted) in pages(plan)? {
+    let mut all = Vec::new();
+    let pages = pages(plan)?;
+    let is_one = pages.len() == 1;
+    for (page, wanted) in pages {
         let raw = page_bytes(page, &plan.column.name, source)?;
         if page.codec / 16 != LIGHT_PLAIN || raw.len() != page.items.len() * width {
             return Err(Error::damaged("a page", format!("{} bytes of elements", raw.len())));
         }
         match wanted {
+            // Taken as they lie.
+            RowSet::Range(range) if is_one => {
+                return Ok(to_buffer(raw.slice(range.start * width..range.end * width)));
+            }
             RowSet::Range(range) => {
-                all.extend_from_slice(&raw[range.start * width..range.end * width])
+                all.reserve(plan.items.len() * width - all.len());
+                all.extend_from_slice(&raw[range.start * width..range.end * width]);
             }
             RowSet::List(list) => {
+                all.reserve(list.len() * width);
                 for item in list {
                     all.extend_from_slice(&raw[item * width..(item + 1) * width]);
                 }
@@ -167,47 +172,6 @@ fn gather_plain(plan: &ChunkPlan, width: usize, source: &Source<'_>) -> Result<B
         }
     }
     Ok(Buffer::from_vec(all))
-}
-
-/// Tensors of element pages, or what the slice leaves of them.
-pub(crate) fn elements(
-    plan: &ChunkPlan,
-    ty: &TensorType,
-    source: &Source<'_>,
-    nulls: Option<NullBuffer>,
-) -> Result<ArrayRef> {
-    let width = plan.column.dtype.width().unwrap_or(1);
-    let mut out = ElementsOut { count: plan.items.len(), ..ElementsOut::default() };
-    let mut nth = 0;
-    for (page, wanted) in pages(plan)? {
-        let raw = page_bytes(page, &plan.column.name, source)?;
-        let first = plan.directory.element_range(page.items.start).start;
-        for offset in wanted.iter() {
-            let item = page.items.start + offset;
-            let elements = plan.directory.element_range(item);
-            let begin = to_usize("a page", elements.start - first)?.saturating_mul(width);
-            let end = to_usize("a page", elements.end - first)?.saturating_mul(width);
-            let bytes = raw
-                .get(begin..end)
-                .ok_or_else(|| Error::damaged("a page", format!("item {item} lies outside it")))?;
-            let shape = plan.directory.shape(item);
-            match (&plan.regions, plan.regions.of(nth)) {
-                (Regions::Whole, _) => {
-                    out.bytes.extend_from_slice(bytes);
-                    push_sizes(&mut out.sizes, &shape);
-                }
-                (_, Some(region)) => {
-                    region.copy(bytes, &shape, width, &mut out.bytes);
-                    push_sizes(&mut out.sizes, &region.shape());
-                }
-                (_, None) => push_null(&mut out, ty, width),
-            }
-            out.ends.push(out.bytes.len() / width);
-            nth += 1;
-        }
-    }
-    let bytes = Buffer::from_vec(std::mem::take(&mut out.bytes));
-    tensor_array(ty, bytes, out, nulls)
 }
 
 /// Texts, documents and byte strings: views into the pages, without a copy.

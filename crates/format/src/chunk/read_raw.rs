@@ -11,11 +11,12 @@ use lakebed_core::TensorType;
 use super::output::ElementsOut;
 use super::output::tensor_array;
 use super::plan::ChunkPlan;
-use super::plan::Regions;
 use super::plan::RowSet;
 use super::plan::Source;
 use super::plan::add_range;
 use super::plan::to_buffer;
+use super::regions::Records;
+use super::regions::Regions;
 use crate::BLOCK;
 use crate::buffers::to_u64;
 use crate::buffers::to_usize;
@@ -39,20 +40,37 @@ pub(crate) fn needed(plan: &ChunkPlan) -> Result<Vec<Range<u64>>> {
         add(begin * width..end * width);
         return Ok(ranges);
     }
+    if let Some(records) = records(plan) {
+        plan.items.for_each(|item| {
+            let begin = plan.directory.element_range(item).start * width;
+            for run in &records.runs {
+                add(begin + to_u64(run.start)..begin + to_u64(run.end));
+            }
+        });
+        return Ok(ranges);
+    }
     for (nth, item) in plan.items.iter().enumerate() {
         let elements = plan.directory.element_range(item);
-        match (&plan.regions, plan.regions.of(nth)) {
-            (Regions::Whole, _) => add(elements.start * width..elements.end * width),
-            (_, None) => {}
-            (_, Some(region)) => {
-                for run in region.runs(&plan.directory.shape(item)) {
-                    let start = (elements.start + to_u64(run.start)) * width;
-                    add(start..start + to_u64(run.len) * width);
-                }
-            }
+        if let Regions::Whole = &plan.regions {
+            add(elements.start * width..elements.end * width);
+            continue;
+        }
+        let shape = plan.directory.shape(item);
+        if let Some(region) = plan.regions.of(nth, &shape) {
+            region.for_each_run(&shape, |run| {
+                let start = (elements.start + to_u64(run.start)) * width;
+                add(start..start + to_u64(run.len) * width);
+            });
         }
     }
     Ok(ranges)
+}
+
+/// What is taken of every item, where that is the same.
+fn records(plan: &ChunkPlan) -> Option<Records> {
+    let Regions::Same(region) = &plan.regions else { return None };
+    let width = plan.column.dtype.width().unwrap_or(1);
+    Some(Records::new(&plan.directory.shape(0), region, width))
 }
 
 /// The tensors, or what the slice leaves of them.
@@ -87,11 +105,21 @@ pub(crate) fn array(
         return tensor_array(ty, bytes, out, nulls);
     }
     let element = to_usize("an element", width)?;
+    if let (Some(records), Regions::Same(region)) = (records(plan), &plan.regions) {
+        out.bytes = same_of_each(plan, &records, source)?;
+        if ragged {
+            let picked = records.picked / element.max(1);
+            out.ends = (1..=out.count).map(|items| items * picked).collect();
+            (0..out.count).for_each(|_| push_sizes(&mut out.sizes, &region.shape()));
+        }
+        let bytes = Buffer::from_vec(std::mem::take(&mut out.bytes));
+        return tensor_array(ty, bytes, out, nulls);
+    }
     let mut hint = 0;
     for (nth, item) in plan.items.iter().enumerate() {
         let elements = directory.element_range(item);
         let shape = directory.shape(item);
-        match (&plan.regions, plan.regions.of(nth)) {
+        match (&plan.regions, plan.regions.of(nth, &shape)) {
             (Regions::Whole, _) => {
                 let range = elements.start * width..elements.end * width;
                 if !range.is_empty() {
@@ -100,11 +128,16 @@ pub(crate) fn array(
                 push_sizes(&mut out.sizes, &shape);
             }
             (_, Some(region)) => {
-                for run in region.runs(&shape) {
+                let mut outcome = Ok(());
+                region.for_each_run(&shape, |run| {
                     let start = (elements.start + to_u64(run.start)) * width;
                     let range = start..start + to_u64(run.len) * width;
-                    out.bytes.extend_from_slice(source.slice(&range, &mut hint)?);
-                }
+                    match source.slice(&range, &mut hint) {
+                        Ok(bytes) => out.bytes.extend_from_slice(bytes),
+                        Err(error) => outcome = Err(error),
+                    }
+                });
+                outcome?;
                 push_sizes(&mut out.sizes, &region.shape());
             }
             (_, None) => push_null(&mut out, ty, element),
@@ -113,6 +146,30 @@ pub(crate) fn array(
     }
     let bytes = Buffer::from_vec(std::mem::take(&mut out.bytes));
     tensor_array(ty, bytes, out, nulls)
+}
+
+/// The same bytes of each item.
+fn same_of_each(plan: &ChunkPlan, records: &Records, source: &Source<'_>) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(records.picked.saturating_mul(plan.items.len()));
+    let first = records.runs.iter().map(|run| run.start).min().unwrap_or(0);
+    let last = records.runs.iter().map(|run| run.end).max().unwrap_or(0);
+    let length = to_u64(records.length);
+    let mut hint = 0;
+    for item in plan.items.iter() {
+        let begin = to_u64(item) * length;
+        let span = begin + to_u64(first)..begin + to_u64(last);
+        if let Some(bytes) = source.in_one_piece(&span, &mut hint) {
+            for run in &records.runs {
+                out.extend_from_slice(&bytes[run.start - first..run.end - first]);
+            }
+            continue;
+        }
+        for run in &records.runs {
+            let range = begin + to_u64(run.start)..begin + to_u64(run.end);
+            out.extend_from_slice(source.slice(&range, &mut hint)?);
+        }
+    }
+    Ok(out)
 }
 
 /// What stands for a null in an array: zeros in a fixed shape, nothing in a ragged one.

@@ -13,11 +13,11 @@ use lakebed_core::region::AxisRange;
 use super::output::ElementsOut;
 use super::output::tensor_array;
 use super::plan::ChunkPlan;
-use super::plan::Regions;
 use super::plan::Source;
 use super::plan::add_range;
 use super::read_pages::page_bytes;
 use super::read_raw::push_sizes;
+use super::regions::Regions;
 use super::tiles::Grid;
 use super::tiles::Tile;
 use crate::buffers::to_u64;
@@ -83,7 +83,7 @@ fn region(plan: &ChunkPlan) -> Option<Region> {
     }
     match &plan.regions {
         Regions::Whole => Some(Region::whole(&plan.directory.shape(0))),
-        regions => regions.of(0).cloned(),
+        regions => regions.of(0, &plan.directory.shape(0)),
     }
 }
 

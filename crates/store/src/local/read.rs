@@ -16,6 +16,7 @@ use crate::aligned::Aligned;
 use crate::coalesce::Merged;
 use crate::error::Error;
 use crate::error::Result;
+use crate::pool::Pool;
 
 /// The whole file as it is now, whatever handle is cached.
 pub(super) fn whole(tree: &Tree, key: &str) -> Result<Bytes> {
@@ -67,7 +68,13 @@ pub(super) fn open_cached(
 }
 
 /// The bytes of one merged range.
-pub(super) fn range(tree: &Tree, file: &File, key: &str, merged: &Merged) -> Result<Bytes> {
+pub(super) fn range(
+    tree: &Tree,
+    pool: &Pool,
+    file: &File,
+    key: &str,
+    merged: &Merged,
+) -> Result<Bytes> {
     let path = tree.path(key);
     let range = &merged.range;
     let length = range.end - range.start;
@@ -81,7 +88,7 @@ pub(super) fn range(tree: &Tree, file: &File, key: &str, merged: &Merged) -> Res
     }
     let wide = || Error::InvalidRange { key: key.to_owned(), range: range.clone() };
     let phase = if merged.members.len() == 1 { 0 } else { range.start };
-    let mut buffer = Aligned::new(usize::try_from(length).map_err(|_| wide())?, phase);
+    let mut buffer = pool.take(usize::try_from(length).map_err(|_| wide())?, phase);
     match file.read_exact_at(buffer.as_mut(), range.start) {
         Ok(()) => Ok(buffer.freeze()),
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
