@@ -102,10 +102,26 @@ impl<'a> Bits<'a> {
         count
     }
 
+    /// True if a bit of the range is not as those of `from`, which are all the same.
     #[inline]
     fn differs(&self, range: Range<usize>, from: u64) -> bool {
         let mut at = range.start;
         while at < range.end {
+            let start = self.offset + at;
+            if start.is_multiple_of(8) && range.end - at >= 64 {
+                let whole = (range.end - at) / 64;
+                let bytes = self.bytes.get(start / 8..start / 8 + whole * 8).unwrap_or(&[]);
+                let words = bytes.as_chunks::<8>().0;
+                // Without a branch for every word, so that it is vectorised.
+                if words.chunks(8).any(|words| {
+                    words.iter().fold(0, |found, word| found | (u64::from_ne_bytes(*word) ^ from))
+                        != 0
+                }) {
+                    return true;
+                }
+                at += whole * 64;
+                continue;
+            }
             let (word, bits) = self.word(at, range.end);
             if word != from & (u64::MAX >> (64 - bits)) {
                 return true;
