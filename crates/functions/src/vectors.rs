@@ -41,6 +41,14 @@ pub fn float_of(a: &TensorType, b: &TensorType) -> DType {
     if small(a) && small(b) { DType::F32 } else { DType::F64 }
 }
 
+/// True for a constant of doubles beside small floats: the constant is rounded to them once, rather
+/// than every row widened to it. Sums are kept in f64 all the same.
+pub fn meet_in_f32(a: &Numbers, b: &Numbers) -> bool {
+    let small = |of: &Numbers| matches!(of.ty().dtype, DType::F16 | DType::F32);
+    let rounds = |of: &Numbers| of.is_constant() && of.ty().dtype == DType::F64;
+    small(a) && !a.is_constant() && rounds(b) || small(b) && !b.is_constant() && rounds(a)
+}
+
 /// One number from a pair of vectors of one length; `of` must be `inline(always)`, as all that it
 /// calls.
 pub trait OfPair<E> {

@@ -34,7 +34,7 @@ static ENTRY: Entry = Entry {
     udf: "cosine_similarity",
     aliases: &[],
     signature: "cosine_similarity(a, b) -> f32 or f64, or one for every row of a matrix",
-    help: "The cosine of the angle between two vectors of one length, from -1 to 1; 0 if one of them is all zeros. Of a matrix and a vector, row by row.",
+    help: "The cosine of the angle between two vectors of one length, from -1 to 1; 0 if one of them is all zeros. Of a matrix and a vector, row by row. Beside a column of f32 a constant vector is rounded to f32.",
     example: "SELECT COSINE_SIMILARITY(ARRAY[1, 0], ARRAY[1, 1]) AS likeness",
 };
 
@@ -62,12 +62,13 @@ impl TensorFunction for CosineSimilarity {
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
         let [a, b] = args else { return Err(self.wrong_types(&[], "two arguments are needed")) };
         let (a, b, ty) = (a.numbers()?, b.numbers()?, out.ty()?);
-        if ty.dtype == DType::F32 {
+        if ty.dtype == DType::F32 || vectors::meet_in_f32(&a, &b) {
             let (x, y) = (a.elements_as(&DataType::Float32)?, b.elements_as(&DataType::Float32)?);
             let (x, y) = (slice_of::<Float32Type>(&x)?, slice_of::<Float32Type>(&y)?);
-            return self
-                .pairs((&a, x), (&b, y), ty, rows)?
-                .finish(ty, |values| primitive::<Float32Type>(rounded(&values)));
+            return self.pairs((&a, x), (&b, y), ty, rows)?.finish(ty, |values| match ty.dtype {
+                DType::F32 => primitive::<Float32Type>(rounded(&values)),
+                _ => primitive::<Float64Type>(values),
+            });
         }
         let (x, y) = (a.elements_as(&DataType::Float64)?, b.elements_as(&DataType::Float64)?);
         let (x, y) = (slice_of::<Float64Type>(&x)?, slice_of::<Float64Type>(&y)?);

@@ -37,7 +37,7 @@ static ENTRY: Entry = Entry {
     udf: "dot",
     aliases: &[],
     signature: "dot(a, b) -> number, or one for every row of a matrix",
-    help: "The sum of the products of two vectors of one length; of a matrix and a vector, row by row. Integers compute in 64 bits, and leaving them is an error.",
+    help: "The sum of the products of two vectors of one length; of a matrix and a vector, row by row. Beside a column of f32 a constant vector is rounded to f32. Integers compute in 64 bits, and leaving them is an error.",
     example: "SELECT DOT(ARRAY[1, 2, 3], ARRAY[4, 5, 6]) AS product",
 };
 
@@ -67,6 +67,11 @@ impl TensorFunction for Dot {
         let [a, b] = args else { return Err(self.wrong_types(&[], "two arguments are needed")) };
         let (a, b, ty) = (a.numbers()?, b.numbers()?, out.ty()?);
         let data_type = ty.dtype.to_arrow();
+        if data_type == DataType::Float64 && vectors::meet_in_f32(&a, &b) {
+            let (x, y) = (a.elements_as(&DataType::Float32)?, b.elements_as(&DataType::Float32)?);
+            let (x, y) = (slice_of::<Float32Type>(&x)?, slice_of::<Float32Type>(&y)?);
+            return self.pairs((&a, x), (&b, y), ty, rows, &Floats, primitive::<Float64Type>);
+        }
         let (x, y) = (a.elements_as(&data_type)?, b.elements_as(&data_type)?);
         match data_type {
             DataType::Float32 => {
