@@ -14,7 +14,6 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::datatypes::Field;
 use datafusion::arrow::datatypes::Float32Type;
 use datafusion::arrow::datatypes::Schema as ArrowSchema;
-use futures::TryStreamExt;
 use lakebed::core::Schema;
 use lakebed::core::TensorBuilder;
 use lakebed::core::TensorType;
@@ -101,7 +100,7 @@ pub fn session(tables: &[(&str, &Dataset)]) -> Session {
     session
 }
 
-/// Runs a query. Planning ends where the engine hands out its stream.
+/// Runs a query. Planning ends with a physical plan.
 pub fn query<'a>(
     runtime: &'a Runtime,
     tables: &[(&str, &Dataset)],
@@ -117,9 +116,9 @@ pub fn query<'a>(
         let (planning, took, batches) = runtime.block_on(async {
             let begin = Instant::now();
             let query = session.query(language, &text).await.unwrap();
-            let stream = query.stream().await.unwrap();
+            let prepared = query.prepare().await.unwrap();
             let planning = begin.elapsed();
-            let batches: Vec<RecordBatch> = stream.try_collect().await.unwrap();
+            let batches = prepared.collect().await.unwrap();
             (planning, begin.elapsed() - planning, batches)
         });
         let after = traffic(&datasets);

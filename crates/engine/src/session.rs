@@ -48,6 +48,7 @@ use crate::lower::FunctionNames;
 use crate::optimizer::ComputeInScan;
 use crate::optimizer::FetchLate;
 use crate::optimizer::LateProjection;
+use crate::optimizer::OneStream;
 use crate::optimizer::origin::keeps_positions;
 use crate::query::Query;
 use crate::table::DatasetTable;
@@ -149,7 +150,8 @@ impl SessionBuilder {
                 .with_query_planner(Arc::new(Planner))
                 .with_optimizer_rule(Arc::new(LateProjection))
                 .with_optimizer_rule(Arc::new(ComputeInScan))
-                .with_optimizer_rule(Arc::new(FetchLate));
+                .with_optimizer_rule(Arc::new(FetchLate))
+                .with_physical_optimizer_rule(Arc::new(OneStream));
             builder.scalar_functions().get_or_insert_default().extend(functions);
             builder.build()
         };

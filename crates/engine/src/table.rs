@@ -33,6 +33,7 @@ use crate::scan::layout::Layout;
 use crate::scan::part::ScanPart;
 use crate::scan::planning;
 use crate::scan::source::DatasetSource;
+use crate::scan::source::MOST_AHEAD;
 
 /// How a dataset appears as a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -213,7 +214,7 @@ impl TableProvider for DatasetTable {
             layout,
             Arc::new(plan),
             conjuncts.into(),
-            (2 * workers).div_ceil(partitions).clamp(2, 8),
+            (2 * workers).div_ceil(partitions).clamp(2, MOST_AHEAD),
         )?;
         Ok(DataSourceExec::from_data_source(source))
     }

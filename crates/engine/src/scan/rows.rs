@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use arrow::array::Array;
 use arrow::array::BooleanArray;
 use lakebed_dataset::Rows;
 
@@ -41,7 +40,7 @@ impl Alive {
     /// The `index`-th row.
     pub fn get(&self, index: usize) -> u64 {
         match self {
-            Alive::Range(range) => range.start + u64::try_from(index).unwrap_or(u64::MAX),
+            Alive::Range(range) => range.start + wide(index),
             Alive::List(list) => list.get(index).copied().unwrap_or(u64::MAX),
         }
     }
@@ -63,10 +62,13 @@ impl Alive {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// Those that pass.
+    /// Those that pass; the mask has no nulls.
     pub fn filter(&self, mask: &BooleanArray) -> Alive {
-        let kept = mask.values().set_indices().filter(|index| mask.is_valid(*index));
-        Alive::List(kept.map(|index| self.get(index)).collect())
+        let kept = mask.values().set_indices();
+        Alive::List(match self {
+            Alive::Range(range) => kept.map(|at| range.start + wide(at)).collect(),
+            Alive::List(list) => kept.filter_map(|at| list.get(at).copied()).collect(),
+        })
     }
 
     /// `len` of them from the `start`-th on.
@@ -96,6 +98,10 @@ impl Alive {
     }
 }
 
+fn wide(index: usize) -> u64 {
+    u64::try_from(index).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +110,7 @@ mod tests {
     fn filtered_rows_keep_their_places() {
         let all = Alive::of_ranges(&[10..13, 20..22]);
         assert_eq!(all.len(), 5);
-        let mask = BooleanArray::from(vec![Some(false), Some(true), None, Some(true), Some(true)]);
+        let mask = BooleanArray::from(vec![false, true, false, true, true]);
         let some = all.filter(&mask);
         assert_eq!(some, Alive::List(vec![11, 20, 21]));
         assert_eq!(some.slice(1, 2).to_rows(), Rows::Range(20..22));

@@ -53,6 +53,9 @@ use super::running::batches;
 use super::statistics;
 use crate::prune;
 
+/// Most units that a partition has at work.
+pub const MOST_AHEAD: usize = 8;
+
 /// A scan of one snapshot of a dataset.
 #[derive(Debug, Clone)]
 pub struct DatasetSource {
@@ -133,6 +136,33 @@ impl DatasetSource {
         source.metrics = ExecutionPlanMetricsSet::new();
         source.bind()?;
         Ok(source)
+    }
+
+    /// The same scan in one partition with as many units at work; `None` where a limit has dealt
+    /// rows to partitions.
+    pub fn as_one_stream(&self) -> Option<DatasetSource> {
+        if self.description.fetch.is_some() {
+            return None;
+        }
+        let mut source = self.clone();
+        source.ahead = (self.ahead * self.description.partitions).clamp(2, MOST_AHEAD);
+        source.description.partitions = 1;
+        source.metrics = ExecutionPlanMetricsSet::new();
+        Some(source)
+    }
+
+    /// This scan with all of a projection computed in its units; `None` if something would be
+    /// computed twice or must not be moved.
+    ///
+    /// # Errors
+    /// If the projection cannot be bound.
+    pub fn absorb(&self, projection: &ProjectionExprs) -> Result<Option<DatasetSource>> {
+        if self.repeats_work(projection)?
+            || projection.iter().any(|output| is_volatile(&output.expr))
+        {
+            return Ok(None);
+        }
+        self.with_projection(self.description.projection.try_merge(projection)?).map(Some)
     }
 
     /// True if nothing but whole rows in order comes out, so that statistics are exact.
