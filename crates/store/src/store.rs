@@ -9,8 +9,9 @@ use bytes::Bytes;
 use crate::coalesce;
 use crate::error::Result;
 
-/// How far apart two ranges may be on a remote store and still be read by one request: 1 MiB.
-pub const REMOTE_GAP: u64 = 1 << 20;
+/// How far apart two ranges may be on a remote store and still be read by one request: 256 KiB.
+/// What 20 ms of latency would transfer is more, but several requests wait at the same time.
+pub const REMOTE_GAP: u64 = 256 << 10;
 
 /// One object of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
