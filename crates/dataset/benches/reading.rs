@@ -51,6 +51,7 @@ use lakebed_format::ChunkBuilder;
 use lakebed_format::ChunkPlan;
 use lakebed_format::Directory;
 use lakebed_format::RowSet;
+use lakebed_format::Verification;
 
 const ROUNDS: usize = 5;
 const UNIT: u64 = 64 * 1024;
@@ -155,7 +156,7 @@ fn assemble(column: &Column, arrays: &[ArrayRef]) -> Duration {
                     .iter()
                     .map(|range| payload.slice(range.start as usize..range.end as usize))
                     .collect();
-                black_box(plan.assemble(&fetched, &limits, true).unwrap());
+                black_box(plan.assemble(&fetched, &limits, Verification::Every).unwrap());
             }
         }
     })

@@ -308,7 +308,10 @@ impl Shared {
 
 /// The store of a location, and what counts its requests.
 fn open_store(url: &str, options: &Options) -> Result<(Arc<dyn Store>, Arc<Meter>)> {
-    let (store, meter) = lakebed_store::open_metered(url)?;
+    let (store, meter) = match options.memory_map {
+        true => lakebed_store::open_mapped(url)?,
+        false => lakebed_store::open_metered(url)?,
+    };
     Ok(match options.throttle {
         Some(throttle) => (Arc::new(Throttled::new(store, throttle)), meter),
         None => (store, meter),

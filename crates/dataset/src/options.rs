@@ -35,6 +35,11 @@ pub struct Options {
     pub in_flight_bytes: u64,
     /// Reads that decode at the same time; 0 for one a core.
     pub decode_threads: usize,
+    /// Reads a local dataset through memory maps: nothing is copied, and a block of tensors or an
+    /// image that was compared with its checksum once is not compared again while its chunk's
+    /// directory is cached. No other program may change the files meanwhile; one that cuts a mapped
+    /// file short ends this process. No effect on remote stores, where every fetch is compared.
+    pub memory_map: bool,
     /// Makes the store as slow as one far away, to see what reading less saves; `None` leaves it
     /// as fast as it is.
     pub throttle: Option<Throttle>,
@@ -54,6 +59,7 @@ impl Default for Options {
             pack_bytes: 512 << 20,
             in_flight_bytes: 256 << 20,
             decode_threads: 0,
+            memory_map: false,
             throttle: None,
             commit_attempts: 32,
         }

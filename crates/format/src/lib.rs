@@ -27,6 +27,7 @@ pub use chunk::part::Missing;
 pub use chunk::part::Part;
 pub use chunk::plan::ChunkPlan;
 pub use chunk::plan::RowSet;
+pub use chunk::plan::Verification;
 pub use entry::Entry;
 pub use error::Error;
 pub use error::Result;

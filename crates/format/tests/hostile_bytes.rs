@@ -35,6 +35,7 @@ use lakebed_format::ManifestHeader;
 use lakebed_format::Missing;
 use lakebed_format::Part;
 use lakebed_format::RowSet;
+use lakebed_format::Verification;
 
 const TRIES: u64 = 4_000;
 
@@ -155,7 +156,7 @@ fn read(
         }
         fetched.push(payload.slice(range));
     }
-    plan.assemble(&fetched, &limits, false).ok()
+    plan.assemble(&fetched, &limits, Verification::Never).ok()
 }
 
 #[test]

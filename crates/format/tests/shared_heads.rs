@@ -25,6 +25,7 @@ use lakebed_format::Directory;
 use lakebed_format::EncodedChunk;
 use lakebed_format::Part;
 use lakebed_format::RowSet;
+use lakebed_format::Verification;
 use proptest::prelude::*;
 
 /// Files, or nulls, with sizes that differ from row to row.
@@ -77,7 +78,7 @@ fn read(chunk: &EncodedChunk, rows: RowSet, part: Part) -> (ArrayRef, u64) {
     let bytes =
         |range: &std::ops::Range<u64>| payload.slice(range.start as usize..range.end as usize);
     let fetched: Vec<Bytes> = plan.ranges().iter().map(bytes).collect();
-    let array = plan.assemble(&fetched, &Limits::default(), true).unwrap();
+    let array = plan.assemble(&fetched, &Limits::default(), Verification::Every).unwrap();
     (array, plan.ranges().iter().map(|range| range.end - range.start).sum())
 }
 

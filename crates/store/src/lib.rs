@@ -39,6 +39,7 @@ pub use metered::Meter;
 pub use metered::Metered;
 pub use objects::ObjectStoreBackend;
 pub use open::open;
+pub use open::open_mapped;
 pub use open::open_metered;
 pub use open::open_with;
 pub use operation::Operation;

@@ -4,6 +4,7 @@
 //! All file work runs on Tokio's blocking threads.
 
 mod errors;
+mod map;
 mod read;
 mod tree;
 mod writer;
@@ -83,6 +84,8 @@ pub struct LocalStore {
     tree: Arc<Tree>,
     location: String,
     handles: Arc<Cache<String, Arc<File>>>,
+    /// Files that are mapped; `None` where ranges are read.
+    maps: Option<Arc<Cache<String, Bytes>>>,
     pool: Pool,
 }
 
@@ -113,7 +116,16 @@ impl LocalStore {
         let location = root.display().to_string();
         let tree = Arc::new(Tree::new(root, location.clone(), env, observer));
         let handles = Arc::new(Cache::new(OPEN_FILES));
-        Ok(LocalStore { tree, location, handles, pool: Pool::default() })
+        Ok(LocalStore { tree, location, handles, maps: None, pool: Pool::default() })
+    }
+
+    /// The same store, whose ranges are views into mapped files instead of copies.
+    ///
+    /// No other program may change the files meanwhile: one that cuts a mapped file short ends this
+    /// process.
+    #[must_use]
+    pub fn mapped(self) -> LocalStore {
+        LocalStore { maps: Some(Arc::new(Cache::new(OPEN_FILES))), ..self }
     }
 
     /// The folder that holds the objects.
@@ -143,6 +155,10 @@ impl Store for LocalStore {
 
     async fn get_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         check_key(key)?;
+        if let Some(maps) = &self.maps {
+            let whole = map::whole(&self.tree, maps, key)?;
+            return ranges.iter().map(|range| view(key, &whole, range)).collect();
+        }
         let merged = coalesce::plan(key, ranges, LOCAL_GAP)?;
         if merged.is_empty() {
             return Ok(vec![Bytes::new(); ranges.len()]);
@@ -184,13 +200,14 @@ impl Store for LocalStore {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
         check_key(key)?;
         let (tree, handles) = (Arc::clone(&self.tree), Arc::clone(&self.handles));
-        let key = key.to_owned();
+        let (maps, key) = (self.maps.clone(), key.to_owned());
         blocking(&self.location, "write", move || {
             let mut staged = tree.stage(&key)?;
             staged.append(&bytes)?;
             staged.sync()?;
             let done = staged.rename();
             handles.remove(&key);
+            maps.iter().for_each(|maps| drop(maps.remove(&key)));
             done
         })
         .await
@@ -206,10 +223,11 @@ impl Store for LocalStore {
     async fn delete(&self, key: &str) -> Result<()> {
         check_key(key)?;
         let (tree, handles) = (Arc::clone(&self.tree), Arc::clone(&self.handles));
-        let key = key.to_owned();
+        let (maps, key) = (self.maps.clone(), key.to_owned());
         blocking(&self.location, "delete", move || {
             let done = tree.remove(&key);
             handles.remove(&key);
+            maps.iter().for_each(|maps| drop(maps.remove(&key)));
             done
         })
         .await
@@ -225,8 +243,23 @@ impl Store for LocalStore {
         &self.location
     }
 
+    fn is_mapped(&self) -> bool {
+        self.maps.is_some()
+    }
+
     fn coalesce_gap(&self) -> u64 {
         LOCAL_GAP
+    }
+}
+
+/// A range of an object that is in memory.
+fn view(key: &str, whole: &Bytes, range: &Range<u64>) -> Result<Bytes> {
+    coalesce::check_range(key, range)?;
+    let size = u64::try_from(whole.len()).unwrap_or(u64::MAX);
+    match (usize::try_from(range.start), usize::try_from(range.end)) {
+        _ if range.is_empty() => Ok(Bytes::new()),
+        (Ok(start), Ok(end)) if end <= whole.len() => Ok(whole.slice(start..end)),
+        _ => Err(Error::Truncated { key: key.to_owned(), range: range.clone(), size }),
     }
 }
 

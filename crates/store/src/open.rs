@@ -51,33 +51,51 @@ pub fn open_metered(url: &str) -> Result<(Arc<dyn Store>, Arc<Meter>)> {
     open_with(url, &[])
 }
 
+/// As [`open_metered`]; a local folder through [`LocalStore::mapped`].
+///
+/// # Errors
+/// As [`open`].
+pub fn open_mapped(url: &str) -> Result<(Arc<dyn Store>, Arc<Meter>)> {
+    match local(url)? {
+        Some(folder) => Ok(metered(Arc::new(folder.mapped()))),
+        None => open_metered(url),
+    }
+}
+
 /// As [`open_metered`], with S3 settings that override those of the environment, by the same names
 /// (`AWS_ENDPOINT` and so on). Other schemes ignore them.
 ///
 /// # Errors
 /// As [`open`], and [`Error::InvalidUrl`] for an unknown setting.
 pub fn open_with(url: &str, settings: &[(&str, &str)]) -> Result<(Arc<dyn Store>, Arc<Meter>)> {
+    Ok(metered(backend(url, settings)?))
+}
+
+fn metered(backend: Arc<dyn Store>) -> (Arc<dyn Store>, Arc<Meter>) {
     let meter = Arc::new(Meter::default());
-    let retrying = Retrying::new(backend(url, settings)?, RetryPolicy::default(), Env::system());
-    Ok((Arc::new(Metered::new(Arc::new(retrying), Arc::clone(&meter))), meter))
+    let retrying = Retrying::new(backend, RetryPolicy::default(), Env::system());
+    (Arc::new(Metered::new(Arc::new(retrying), Arc::clone(&meter))), meter)
+}
+
+/// The store of a path or file URL; `None` for other schemes.
+fn local(url: &str) -> Result<Option<LocalStore>> {
+    if url.is_empty() {
+        return Err(invalid(url, "it is empty; write a path, mem://name or s3://bucket/prefix"));
+    }
+    if url.starts_with("file://") {
+        let path = Url::parse(url).ok().and_then(|u| u.to_file_path().ok());
+        let path = path.ok_or_else(|| invalid(url, "write file:///absolute/path"))?;
+        return LocalStore::new(path).map(Some);
+    }
+    if url.contains("://") { Ok(None) } else { LocalStore::new(url).map(Some) }
 }
 
 fn backend(url: &str, settings: &[(&str, &str)]) -> Result<Arc<dyn Store>> {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        if url.is_empty() {
-            return Err(invalid(
-                url,
-                "it is empty; write a path, mem://name or s3://bucket/prefix",
-            ));
-        }
-        return Ok(Arc::new(LocalStore::new(url)?));
-    };
+    if let Some(folder) = local(url)? {
+        return Ok(Arc::new(folder));
+    }
+    let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
     match scheme {
-        "file" => {
-            let path = Url::parse(url).ok().and_then(|u| u.to_file_path().ok());
-            let path = path.ok_or_else(|| invalid(url, "write file:///absolute/path"))?;
-            Ok(Arc::new(LocalStore::new(path)?))
-        }
         "mem" => memory(url, rest),
         "s3" => s3(url, rest, settings),
         _ => Err(invalid(url, "use a path, file://, mem:// or s3://")),

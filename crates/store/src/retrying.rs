@@ -112,6 +112,10 @@ impl Store for Retrying {
         self.retry(prefix, || self.inner.list(prefix)).await
     }
 
+    fn is_mapped(&self) -> bool {
+        self.inner.is_mapped()
+    }
+
     fn location(&self) -> &str {
         self.inner.location()
     }

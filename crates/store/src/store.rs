@@ -85,6 +85,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Where this store is, for messages.
     fn location(&self) -> &str;
 
+    /// True if what [`Store::get_ranges`] gives is the same memory each time, so that what was
+    /// checked once stays checked.
+    fn is_mapped(&self) -> bool {
+        false
+    }
+
     /// How many unwanted bytes are worth reading to save a request.
     fn coalesce_gap(&self) -> u64 {
         REMOTE_GAP

@@ -120,6 +120,10 @@ impl Store for Throttled {
         self.inner.list(prefix).await
     }
 
+    fn is_mapped(&self) -> bool {
+        self.inner.is_mapped()
+    }
+
     fn location(&self) -> &str {
         self.inner.location()
     }

@@ -79,11 +79,11 @@ impl Ingest {
         }
         let source = convert::detect_with(&self.source, &options).await?;
         let format = source.format();
-        let dataset = target::open_or_create(&self.dataset, source.schema(), self.append).await?;
         let staged = match &self.order_by {
             Some(keys) => Some(Staged::new(keys, source.schema()).await?),
             None => None,
         };
+        let dataset = target::open_or_create(&self.dataset, source.schema(), self.append).await?;
         let message = options.message.clone().unwrap_or_else(|| format!("ingest {format}"));
         let progress = bar(source.rows());
         let target = staged.as_ref().map_or(&dataset, |staged| &staged.dataset);

@@ -67,6 +67,29 @@ fn a_broken_file_stops_the_import_and_a_second_run_succeeds() {
     assert_eq!(counts(folder.path(), "pets.lakebed"), "labels,n\ncat,2\ndog,1\n");
 }
 
+#[test]
+fn rows_are_written_in_the_order_that_is_asked_for() {
+    let folder = pets();
+    let keys = "SHAPE(images)[0] DESC, labels";
+    let args = ["ingest", "pets", "sorted.lakebed", "--order-by", keys, "-m", "by height"];
+    let out = run(folder.path(), &args).ok();
+    assert!(out.starts_with("3 rows from class folders to 'sorted.lakebed', version 1"), "{out}");
+    run(folder.path(), &["ingest", "pets", "plain.lakebed"]).ok();
+    let rows = |dataset: &str, order: &str| {
+        let text = format!("SELECT labels, SHAPE(images) AS s, images {order}");
+        run(folder.path(), &["query", dataset, &text, "--format", "json"]).ok()
+    };
+    let expected = rows("plain.lakebed", &format!("ORDER BY {keys}"));
+    assert_eq!(rows("sorted.lakebed", ""), expected);
+    assert_ne!(rows("plain.lakebed", ""), expected);
+    let log = run(folder.path(), &["log", "sorted.lakebed"]).ok();
+    assert!(log.contains("by height"), "{log}");
+    let args = ["ingest", "pets", "wrong.lakebed", "--order-by", "widht"];
+    let error = run(folder.path(), &args).failed();
+    assert!(error.contains("widht") && error.contains('^'), "{error}");
+    assert!(!folder.path().join("wrong.lakebed").exists());
+}
+
 fn annotation(filename: &str, objects: &[(&str, [i32; 4])]) -> String {
     let mut text = format!("<annotation><filename>{filename}</filename>");
     for (name, [left, top, right, bottom]) in objects {

@@ -58,6 +58,20 @@ fn log_shows_the_newest_commits_first() {
 }
 
 #[test]
+fn a_dataset_can_be_as_slow_as_one_far_away() {
+    let text = "SELECT COUNT(*) AS n WHERE score > 0.5";
+    let plain = run(with_demo(), &["query", "demo", text, "--format", "csv"]).ok();
+    let begun = std::time::Instant::now();
+    let args = ["query", "demo", text, "--format", "csv", "--throttle", "40ms,1MB/s"];
+    assert_eq!(run(with_demo(), &args).ok(), plain);
+    // The hint, the next entry that is not there, manifests and pages, one after the other.
+    assert!(begun.elapsed().as_millis() >= 4 * 40, "{:?}", begun.elapsed());
+    let wrong = run(with_demo(), &["query", "demo", text, "--throttle", "slow"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.err.contains("'slow' is not like 20ms,50MB/s"), "{wrong:?}");
+}
+
+#[test]
 fn explain_shows_the_plan_and_what_it_cost() {
     let text =
         "SELECT images[0:8, 0:8, 0] AS corner WHERE score > 0.99 ORDER BY score DESC LIMIT 3";
@@ -65,7 +79,15 @@ fn explain_shows_the_plan_and_what_it_cost() {
     assert!(out.contains("score"), "{out}");
     assert!(out.lines().count() > 4, "{out}");
     let cost = run(with_demo(), &["explain", "--analyze", "demo", text]).ok();
-    assert!(cost.contains("bytes") && cost.contains("output_rows="), "{cost}");
+    assert!(cost.contains("output_rows="), "{cost}");
+    // Before it runs: chunks, requests and bytes a column. After: what each part took.
+    for part in ["reads at most [score: 4 of 4 chunks, 4 requests, ", "FetchExec: "] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    for part in ["bytes_read[score]=", "decoded[images[0:8, 0:8, 0]]=", "decode_time[", "requests="]
+    {
+        assert!(cost.contains(part), "{part}\n{cost}");
+    }
     let same = run(with_demo(), &["query", "demo", &format!("EXPLAIN {text}")]).ok();
     assert!(same.contains("plan:\n"), "{same}");
     let error = run(with_demo(), &["explain", "demo", "--analyze", "SELECT scroe"]).failed();

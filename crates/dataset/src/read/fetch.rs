@@ -18,6 +18,7 @@ use lakebed_core::ColumnId;
 use lakebed_core::ObjectId;
 use lakebed_format::ChunkPlan;
 use lakebed_format::RowSet;
+use lakebed_format::Verification;
 
 use super::directories::ChunkPlace;
 use super::request::ReadCost;
@@ -236,7 +237,12 @@ impl Dataset {
         planned: Vec<Planned>,
         mut filled: BTreeMap<usize, ArrayRef>,
     ) -> Result<(Vec<ArrayRef>, Vec<Duration>)> {
-        let verify = self.shared.options.verify == Verify::Fetched;
+        let verify = match (self.shared.options.verify, self.shared.store.is_mapped()) {
+            (Verify::Never, _) => Verification::Never,
+            // What is mapped stays where it is; what is fetched lies elsewhere each time.
+            (Verify::Fetched, true) => Verification::First,
+            (Verify::Fetched, false) => Verification::Every,
+        };
         let limits = &self.shared.options.limits;
         let mut pieces: Vec<Vec<ArrayRef>> = request.columns.iter().map(|_| Vec::new()).collect();
         let mut times = vec![Duration::ZERO; request.columns.len()];

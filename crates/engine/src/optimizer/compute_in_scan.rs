@@ -2,7 +2,8 @@
 //!
 //! An aggregate that averages a slice would otherwise be given whole images, eight thousand at a
 //! time. Its argument becomes a column of a projection right above the scan, which reads the slice
-//! only and bounds its batches by bytes. The same holds for the keys of a sort.
+//! only and bounds its batches by bytes. The same holds for the keys of a sort, which would else
+//! carry the columns that they are computed from.
 
 use std::sync::Arc;
 
@@ -161,15 +162,20 @@ impl<'a> Moved<'a> {
         if bound {
             return Ok(false);
         }
-        let gains = expr.exists(|inner| {
+        let reads_less = expr.exists(|inner| {
             Ok(matches!(inner, Expr::ScalarFunction(call) if READS.contains(&call.func.name())))
         })?;
+        let mut wide = false;
         let columns = expr.column_refs();
-        Ok(gains
-            && !columns.is_empty()
-            && columns
-                .into_iter()
-                .all(|column| origin(self.input, column).is_some_and(|origin| !origin.reduced)))
+        for column in &columns {
+            match origin(self.input, column) {
+                Some(origin) if !origin.reduced => wide |= origin.is_wide(),
+                _ => return Ok(false),
+            }
+        }
+        // A bare column is passed on as it is.
+        let computes = !matches!(expr, Expr::Column(_));
+        Ok(computes && !columns.is_empty() && (reads_less || wide))
     }
 
     /// The projection: `needed` columns of the input, and what was moved. `None` if names collide.

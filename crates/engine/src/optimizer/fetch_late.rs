@@ -28,8 +28,6 @@ use crate::fetch::Fetch;
 use crate::fetch::FetchedColumn;
 use crate::table::DatasetTable;
 
-/// Bytes of a row from which a column is wide: several times a position.
-const WIDE: u64 = 64;
 /// Calls that read less than the column, where the rest of their arguments is constant.
 const PARTS: [&str; 4] = ["tensor_slice", "tensor_slice_or_null", "tensor_shape", TENSOR_DECODE];
 
@@ -136,7 +134,7 @@ fn fetched(
     for column in used {
         if let Some(origin) = origin(input, column)
             && origin.reduced
-            && origin.table.row_bytes(&origin.name).is_some_and(|bytes| bytes >= WIDE)
+            && origin.is_wide()
         {
             wide.push((column.clone(), origin));
         }

@@ -21,6 +21,16 @@ pub(crate) struct Origin {
     pub reduced: bool,
 }
 
+/// Bytes of a row from which a column is wide: several times a position.
+const WIDE: u64 = 64;
+
+impl Origin {
+    /// True for a column whose rows are worth leaving behind, as far as they were measured.
+    pub fn is_wide(&self) -> bool {
+        self.table.row_bytes(&self.name).is_some_and(|bytes| bytes >= WIDE)
+    }
+}
+
 /// The table and column that `column`, an output of `plan`, is; `None` if it is computed, or if
 /// something on the way looks at its values.
 pub(crate) fn origin(plan: &LogicalPlan, column: &Column) -> Option<Origin> {

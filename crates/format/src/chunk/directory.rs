@@ -14,6 +14,7 @@ use super::PayloadLayout;
 use super::builder::MAX_ROWS;
 use super::media_pages::MediaPages;
 use super::plan::RowSet;
+use super::seen::Seen;
 use crate::BLOCK;
 use crate::buffers::Buffers;
 use crate::buffers::to_u64;
@@ -117,6 +118,8 @@ pub struct Directory {
     pub(crate) media: MediaPages,
     pub(crate) blocks: Vec<Checksum>,
     pub(crate) tile: Vec<usize>,
+    /// Blocks, or images, whose bytes in memory have been compared with their checksums.
+    pub(crate) seen: Seen,
     page_stats: Vec<Stats>,
 }
 
@@ -191,6 +194,7 @@ impl Directory {
             media,
             blocks: Vec::new(),
             tile: Vec::new(),
+            seen: Seen::default(),
             page_stats: Vec::new(),
         };
         if layout == PayloadLayout::Raw {

@@ -22,6 +22,7 @@ pub(crate) mod read_pages;
 pub(crate) mod read_raw;
 pub(crate) mod read_tiles;
 pub(crate) mod regions;
+pub(crate) mod seen;
 pub(crate) mod tiles;
 
 use lakebed_core::Column;

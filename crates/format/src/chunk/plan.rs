@@ -79,6 +79,18 @@ impl RowSet {
     }
 }
 
+/// Which fetched bytes are compared with their checksums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// All of them.
+    Every,
+    /// Blocks of tensors and encoded images that were not compared before through this directory:
+    /// for bytes that stay where they are, as those of a mapped file.
+    First,
+    /// None.
+    Never,
+}
+
 /// A read of some rows of one chunk.
 #[derive(Debug)]
 pub struct ChunkPlan {
@@ -158,11 +170,16 @@ impl ChunkPlan {
 
     /// The array, from the bytes of [`ChunkPlan::ranges`] in the same order.
     ///
-    /// With `verify`, every page, image, tile and block is compared with its checksum first.
+    /// Every page, image, tile and block is compared with its checksum first, as `verify` says.
     ///
     /// # Errors
     /// [`Error::Damaged`], or an index that a row does not have.
-    pub fn assemble(&self, fetched: &[Bytes], limits: &Limits, verify: bool) -> Result<ArrayRef> {
+    pub fn assemble(
+        &self,
+        fetched: &[Bytes],
+        limits: &Limits,
+        verify: Verification,
+    ) -> Result<ArrayRef> {
         let lengths = self.ranges.iter().map(|range| range.end - range.start);
         if fetched.len() != self.ranges.len()
             || !lengths.eq(fetched.iter().map(|bytes| to_u64(bytes.len())))
@@ -278,7 +295,7 @@ pub(crate) struct Source<'a> {
     ranges: &'a [Range<u64>],
     fetched: &'a [Bytes],
     pub limits: &'a Limits,
-    pub verify: bool,
+    pub verify: Verification,
 }
 
 impl Source<'_> {

@@ -22,6 +22,7 @@ use super::output::tensor_array;
 use super::plan::ChunkPlan;
 use super::plan::RowSet;
 use super::plan::Source;
+use super::plan::Verification;
 use super::plan::add_range;
 use super::plan::to_buffer;
 use super::read_raw::push_null;
@@ -61,11 +62,19 @@ fn for_each(
             continue;
         }
         let (at, page) = source.part(&range, &mut hint)?;
-        if source.verify && !plan.directory.media.checksum(item).matches(page) {
+        let compare = match source.verify {
+            Verification::Every => true,
+            Verification::First => !plan.directory.seen.has(item),
+            Verification::Never => false,
+        };
+        if compare && !plan.directory.media.checksum(item).matches(page) {
             return Err(Error::damaged(
                 format!("column '{}', page at byte {} of its chunk", plan.column.name, range.start),
                 format!("its checksum does not match (item {item} of the chunk)"),
             ));
+        }
+        if source.verify == Verification::First {
+            plan.directory.seen.set(item, plan.directory.items);
         }
         each(item, page, at)?;
     }

@@ -24,6 +24,7 @@ use super::output::tensor_array;
 use super::plan::ChunkPlan;
 use super::plan::RowSet;
 use super::plan::Source;
+use super::plan::Verification;
 use super::plan::add_range;
 use super::plan::to_buffer;
 use crate::buffers::to_u64;
@@ -77,7 +78,7 @@ pub(crate) fn page_bytes(page: &Page, column: &str, source: &Source<'_>) -> Resu
         true => Bytes::new(),
         false => source.get(&page.bytes)?,
     };
-    if source.verify && !page.checksum.matches(&bytes) {
+    if source.verify != Verification::Never && !page.checksum.matches(&bytes) {
         return Err(Error::damaged(
             format!("column '{column}', page at byte {} of its chunk", page.bytes.start),
             format!("its checksum does not match (items {:?} of the chunk)", page.items),

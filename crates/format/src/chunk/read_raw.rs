@@ -13,6 +13,7 @@ use super::output::tensor_array;
 use super::plan::ChunkPlan;
 use super::plan::RowSet;
 use super::plan::Source;
+use super::plan::Verification;
 use super::plan::add_range;
 use super::plan::to_buffer;
 use super::regions::Records;
@@ -80,7 +81,7 @@ pub(crate) fn array(
     source: &Source<'_>,
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef> {
-    if source.verify {
+    if source.verify != Verification::Never {
         verify_blocks(plan, source)?;
     }
     let width = width(plan);
@@ -196,6 +197,9 @@ fn verify_blocks(plan: &ChunkPlan, source: &Source<'_>) -> Result<()> {
     for (range, bytes) in source.pieces() {
         let first = to_usize("a block", range.start / BLOCK)?;
         for (nth, block) in bytes.chunks(block).enumerate() {
+            if source.verify == Verification::First && plan.directory.seen.has(first + nth) {
+                continue;
+            }
             let expected = plan.directory.blocks.get(first + nth);
             if !expected.is_some_and(|checksum| checksum.matches(block)) {
                 let rows = rows_of_block(plan, first + nth);
@@ -206,6 +210,9 @@ fn verify_blocks(plan: &ChunkPlan, source: &Source<'_>) -> Result<()> {
                         rows.start, rows.end
                     ),
                 ));
+            }
+            if source.verify == Verification::First {
+                plan.directory.seen.set(first + nth, plan.directory.blocks.len());
             }
         }
     }
