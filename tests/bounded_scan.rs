@@ -38,6 +38,10 @@ use lakebed::dataset::Dataset;
 use lakebed::dataset::Options;
 use lakebed::engine::Session;
 
+/// As in the program: glibc's allocator would keep three times what is in use.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SIDE: u32 = 512;
 const PIXELS: usize = 512 * 512 * 3;
 const ROWS: usize = 2_000;
@@ -167,7 +171,7 @@ async fn a_sort_larger_than_memory_spills() {
         .collect();
     let dataset = Dataset::create("mem://spills", schema, Options::default()).await.unwrap();
     let mut writer = dataset.append().unwrap();
-    let (steps, step) = (24, 100_000);
+    let (steps, step) = (60, 100_000);
     for start in (0..steps * step).step_by(step as usize) {
         let ids = start..start + step;
         let arrays: Vec<ArrayRef> = vec![
@@ -179,7 +183,7 @@ async fn a_sort_larger_than_memory_spills() {
     }
     let dataset = writer.commit("rows").await.unwrap();
     // Half of what the rows take.
-    let session = Session::builder().partitions(2).memory_limit(20 << 20).build().unwrap();
+    let session = Session::builder().partitions(2).memory_limit(48 << 20).build().unwrap();
     session.register("t", dataset);
     let query = session.sql("SELECT id, score FROM t ORDER BY score, id").await.unwrap();
     let mut stream = query.stream().await.unwrap();

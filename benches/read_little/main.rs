@@ -38,6 +38,10 @@ use support::arguments::Arguments;
 use support::figures;
 use support::figures::Figure;
 
+/// As in the program, for all three ways.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     if work::memory::is_child() {
         return work::memory::child();

@@ -81,7 +81,7 @@ fn explain_shows_the_plan_and_what_it_cost() {
     let cost = run(with_demo(), &["explain", "--analyze", "demo", text]).ok();
     assert!(cost.contains("output_rows="), "{cost}");
     // Before it runs: chunks, requests and bytes a column. After: what each part took.
-    for part in ["reads at most [score: 4 of 4 chunks, 4 requests, ", "FetchExec: "] {
+    for part in ["reads at most [score: 2 of 4 chunks, 2 requests, ", "FetchExec: "] {
         assert!(out.contains(part), "{part}\n{out}");
     }
     for part in ["bytes_read[score]=", "decoded[images[0:8, 0:8, 0]]=", "decode_time[", "requests="]
