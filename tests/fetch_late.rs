@@ -235,6 +235,26 @@ async fn a_join_fetches_what_it_matched() {
 }
 
 #[tokio::test]
+async fn joins_that_only_test_give_out_the_right_pictures() {
+    let dataset = dataset("tests").await;
+    let session = session(&dataset);
+    for (filter, expected) in [
+        ("id IN (SELECT id + 1 FROM t WHERE id < 3)", vec![1, 2, 3]),
+        ("NOT EXISTS (SELECT 1 FROM t b WHERE b.id < 297 AND b.id = t.id)", vec![297, 298, 299]),
+        ("id IN (SELECT id FROM t WHERE id < 2) OR id > 298", vec![0, 1, 299]),
+    ] {
+        let found = sql(&session, &format!("SELECT raw, id FROM t WHERE {filter}")).await;
+        let mut rows: Vec<(i64, usize)> = ids(&found, 1).into_iter().zip(0..).collect();
+        rows.sort_unstable();
+        assert_eq!(rows.iter().map(|(id, _)| *id).collect::<Vec<_>>(), expected, "{filter}");
+        for (id, row) in rows {
+            let raw = found.column(0).as_fixed_size_list().value(row);
+            assert_eq!(raw.as_primitive::<UInt8Type>().values().to_vec(), picture(id), "{filter}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn everything_in_another_order_is_the_same_everything() {
     let dataset = dataset("order").await;
     let session = session(&dataset);

@@ -102,6 +102,12 @@ async fn write(url: &str, schema: Schema, batches: impl Iterator<Item = Vec<Arra
     Dataset::open(url, Options::default()).await.unwrap()
 }
 
+/// The same dataset through memory maps; the first of several rounds also compares checksums.
+async fn mapped(dataset: &Dataset) -> Dataset {
+    let options = Options { memory_map: true, ..Options::default() };
+    Dataset::open(dataset.url(), options).await.unwrap()
+}
+
 /// The best time of reading all rows of a column, `unit` rows at a time.
 async fn read(dataset: &Dataset, name: &str, part: &Part, unit: u64) -> Duration {
     let fragment: Fragment = dataset.fragments().await.unwrap()[0].clone();
@@ -195,20 +201,22 @@ async fn scalars(url: &str) {
     });
     let dataset = write(url, schema, batches).await;
     println!(
-        "6,000,000 scalars, G values/s: in memory | decoded | read by 65,536 rows | read at once"
+        "6,000,000 scalars, G values/s: in memory | decoded | read by 65,536 rows | read at once | mapped, by 65,536 rows"
     );
     for (nth, column) in dataset.schema().columns.iter().enumerate() {
         let rate = |time: Duration| ROWS as f64 / time.as_secs_f64() / 1e9;
         let decoded = assemble(column, &parts(&columns[nth]));
         let units = read(&dataset, &column.name, &Part::Whole, UNIT).await;
         let once = read(&dataset, &column.name, &Part::Whole, ROWS).await;
+        let map = read(&mapped(&dataset).await, &column.name, &Part::Whole, UNIT).await;
         println!(
-            "  {:<8} {:>6.2} | {:>6.2} | {:>6.2} | {:>6.2}",
+            "  {:<8} {:>6.2} | {:>6.2} | {:>6.2} | {:>6.2} | {:>6.2}",
             column.name,
             rate(floors[nth]),
             rate(decoded),
             rate(units),
-            rate(once)
+            rate(once),
+            rate(map)
         );
     }
 }
@@ -284,12 +292,16 @@ async fn raw(url: &str, floor: &str) {
             black_box(out);
         });
         let part = slice("100:200, 100:200, :", Missing::Error);
+        let mapped = read(&mapped(&dataset).await, "x", &part, rows).await;
         let read = read(&dataset, "x", &part, rows).await;
+        let times = |time: Duration| time.as_secs_f64();
         println!(
-            "u8[{side},{side},3] x {rows}, [100:200, 100:200, :], ms: floor {:.1}, read {:.1}, {:.2}x",
+            "u8[{side},{side},3] x {rows}, [100:200, 100:200, :], ms: floor {:.1}, read {:.1}, {:.2}x, mapped {:.1}, {:.2}x",
             millis(time),
             millis(read),
-            read.as_secs_f64() / time.as_secs_f64()
+            times(read) / times(time),
+            millis(mapped),
+            times(mapped) / times(time)
         );
     }
 }
@@ -325,6 +337,7 @@ async fn vectors(url: &str, floor: &str) {
     println!("f32[384] x {ROWS}, {} MB, ms: floor (pread) {:.1}", bytes / 1_000_000, millis(time));
     for unit in [5461, UNIT / 4] {
         let time = read(&dataset, "x", &Part::Whole, unit).await;
-        println!("  read by {unit} rows {:.1}", millis(time));
+        let map = read(&mapped(&dataset).await, "x", &Part::Whole, unit).await;
+        println!("  by {unit} rows: read {:.1}, mapped {:.1}", millis(time), millis(map));
     }
 }

@@ -3,6 +3,7 @@
 use datafusion::common::Column;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::Join;
 use datafusion::logical_expr::JoinType;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::Sort;
@@ -63,25 +64,26 @@ pub(crate) fn origin(plan: &LogicalPlan, column: &Column) -> Option<Origin> {
             if looks_at(plan, column) {
                 return None;
             }
-            let left = join.left.schema().fields().len();
-            let right_only = matches!(
-                join.join_type,
-                JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark
-            );
-            let found = match (right_only, index < left) {
-                (true, _) => origin(&join.right, &nth(&join.right, index))?,
-                (false, true) => origin(&join.left, &nth(&join.left, index))?,
-                (false, false) => {
-                    let index = index - left;
-                    if index >= join.right.schema().fields().len() {
-                        return None;
-                    }
-                    origin(&join.right, &nth(&join.right, index))?
-                }
+            let (left, right) = given_out(join);
+            let found = match index.checked_sub(left) {
+                None => origin(&join.left, &nth(&join.left, index))?,
+                Some(index) if index < right => origin(&join.right, &nth(&join.right, index))?,
+                // The mark of a mark join.
+                Some(_) => return None,
             };
             Some(Origin { reduced: true, ..found })
         }
         _ => None,
+    }
+}
+
+/// How many columns of its left and of its right side a join gives out.
+pub(crate) fn given_out(join: &Join) -> (usize, usize) {
+    let (left, right) = (join.left.schema().fields().len(), join.right.schema().fields().len());
+    match join.join_type {
+        JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => (left, 0),
+        JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (0, right),
+        JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => (left, right),
     }
 }
 

@@ -9,13 +9,13 @@ use datafusion::datasource::provider_as_source;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::Join;
-use datafusion::logical_expr::JoinType;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::Projection;
 use datafusion::logical_expr::SubqueryAlias;
 use datafusion::logical_expr::TableScan;
 use datafusion::logical_expr::TableScanBuilder;
 
+use super::origin::given_out;
 use super::origin::nth;
 use super::origin::passed;
 use crate::scan::layout::POSITION;
@@ -138,9 +138,7 @@ fn of_join(
     join: &Join,
     wanted: &[Wanted],
 ) -> Result<(LogicalPlan, Vec<Column>)> {
-    let right_only =
-        matches!(join.join_type, JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark);
-    let left = if right_only { 0 } else { join.left.schema().fields().len() };
+    let (left, _) = given_out(join);
     let mut sides: [Vec<(usize, Wanted)>; 2] = [Vec::new(), Vec::new()];
     for (place, wanted) in wanted.iter().enumerate() {
         let index = plan.schema().index_of_column(&wanted.column)?;
