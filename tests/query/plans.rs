@@ -54,10 +54,12 @@ async fn the_plan_of_a_plain_query() {
         TableScan: dataset projection=[id, __position], full_filters=[dataset.id = Int64(3)]
     "#);
     insta::assert_snapshot!(plan("SELECT images[0:2, :, 0] AS c WHERE ANY(labels == 'WBC') ORDER BY SHAPE(boxes)[0] DESC LIMIT 2").await, @r#"
-    Projection: tensor_slice(tensor_decode(dataset.images), Utf8("0:2, :, 0")) AS c
-      Sort: __datafusion_extracted_2 DESC NULLS LAST, dataset.__position DESC NULLS FIRST, fetch=2
-        Projection: dataset.__position, tensor_slice_or_null(tensor_shape(dataset.boxes), Utf8("0")) AS __datafusion_extracted_2, dataset.images
-          TableScan: dataset projection=[boxes, images, __position], full_filters=[tensor_any(tensor_eq(dataset.labels, Utf8("WBC")))]
+    Projection: __fetched_0 AS c
+      Limit: skip=0, fetch=2
+        Fetch: [tensor_slice(tensor_decode(images), Utf8("0:2, :, 0"))] at dataset.__position
+          Sort: __datafusion_extracted_2 DESC NULLS LAST, dataset.__position DESC NULLS FIRST, fetch=2
+            Projection: dataset.__position, tensor_slice_or_null(tensor_shape(dataset.boxes), Utf8("0")) AS __datafusion_extracted_2
+              TableScan: dataset projection=[boxes, __position], full_filters=[tensor_any(tensor_eq(dataset.labels, Utf8("WBC")))]
     "#);
     insta::assert_snapshot!(plan("SELECT label, COUNT(*) AS n GROUP BY label").await, @r#"
     Projection: dataset.label, n

@@ -62,14 +62,8 @@ impl Matcher {
             let own = area(x);
             let before = self.pairs.len();
             for (column, (y, other)) in b.iter().zip(&self.areas).enumerate() {
-                let width = smaller(x[2], y[2]) - larger(x[0], y[0]);
-                let height = smaller(x[3], y[3]) - larger(x[1], y[1]);
-                if !(width > 0.0 && height > 0.0 && own > 0.0 && *other > 0.0) {
-                    continue;
-                }
-                let shared = width * height;
-                if shared > 0.0 {
-                    let overlap = shared / (own + other - shared);
+                let overlap = overlap(x, own, y, *other);
+                if overlap > 0.0 {
                     self.pairs.push(Pair { group: 0, row, column, overlap });
                     apart &= self.places[column].replace(0).is_none();
                 }
@@ -132,6 +126,22 @@ impl Matcher {
         }
         Ok(total)
     }
+}
+
+/// The intersection of two boxes over their union; 0 if one has no area.
+pub fn of_two(x: &Ltrb, y: &Ltrb) -> f64 {
+    overlap(x, area(x), y, area(y))
+}
+
+#[inline(always)]
+fn overlap(x: &Ltrb, own: f64, y: &Ltrb, other: f64) -> f64 {
+    let width = smaller(x[2], y[2]) - larger(x[0], y[0]);
+    let height = smaller(x[3], y[3]) - larger(x[1], y[1]);
+    if !(width > 0.0 && height > 0.0 && own > 0.0 && other > 0.0) {
+        return 0.0;
+    }
+    let shared = width * height;
+    if shared > 0.0 { shared / (own + other - shared) } else { 0.0 }
 }
 
 /// As `maxsd`: one instruction, where `f64::max` takes four to leave NaN out. The area of a box

@@ -36,6 +36,11 @@ use tree::Tree;
 /// How far apart two ranges may be on a local disk and still be read by one call: 16 KiB.
 pub const LOCAL_GAP: u64 = 16 << 10;
 
+/// Bytes, in so few reads of an open file, that are read where they are asked for: another thread
+/// would take longer to wake up.
+const AT_ONCE_BYTES: u64 = 64 << 10;
+const AT_ONCE_READS: usize = 8;
+
 /// How many files are kept open for reading.
 const OPEN_FILES: usize = 256;
 
@@ -163,18 +168,19 @@ impl Store for LocalStore {
         if merged.is_empty() {
             return Ok(vec![Bytes::new(); ranges.len()]);
         }
+        let bytes: u64 = merged.iter().map(|one| one.range.end - one.range.start).sum();
+        if bytes <= AT_ONCE_BYTES
+            && merged.len() <= AT_ONCE_READS
+            && let Some(file) = self.handles.get(key)
+        {
+            return read_all(&self.tree, &self.pool, &file, key, ranges, merged);
+        }
         let (tree, handles) = (Arc::clone(&self.tree), Arc::clone(&self.handles));
         let pool = self.pool.clone();
         let (owned_key, owned_ranges) = (key.to_owned(), ranges.to_vec());
         blocking(&self.location, "read", move || {
             let file = read::open_cached(&tree, &handles, &owned_key)?;
-            let mut parts = Vec::with_capacity(merged.len());
-            for one in merged {
-                let bytes = read::range(&tree, &pool, &file, &owned_key, &one)
-                    .map_err(|e| coalesce::blame(e, &owned_ranges))?;
-                parts.push((one, bytes));
-            }
-            coalesce::cut(&owned_key, &owned_ranges, &parts)
+            read_all(&tree, &pool, &file, &owned_key, &owned_ranges, merged)
         })
         .await
     }
@@ -250,6 +256,24 @@ impl Store for LocalStore {
     fn coalesce_gap(&self) -> u64 {
         LOCAL_GAP
     }
+}
+
+/// Reads what was merged, and cuts the ranges out.
+fn read_all(
+    tree: &Tree,
+    pool: &Pool,
+    file: &File,
+    key: &str,
+    ranges: &[Range<u64>],
+    merged: Vec<coalesce::Merged>,
+) -> Result<Vec<Bytes>> {
+    let mut parts = Vec::with_capacity(merged.len());
+    for one in merged {
+        let bytes =
+            read::range(tree, pool, file, key, &one).map_err(|e| coalesce::blame(e, ranges))?;
+        parts.push((one, bytes));
+    }
+    coalesce::cut(key, ranges, &parts)
 }
 
 /// A range of an object that is in memory.

@@ -16,7 +16,7 @@ const SMALLEST: usize = 32 << 10;
 const LARGEST: usize = 20 << 20;
 
 /// Bytes of all buffers that wait for their next use.
-const KEPT: usize = 64 << 20;
+const KEPT: usize = 32 << 20;
 
 /// Buffers that wait. Clones share them.
 #[derive(Clone, Default)]

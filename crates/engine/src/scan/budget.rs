@@ -17,9 +17,9 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
 /// Bytes that all scans of this process together read ahead.
-const PROCESS_BYTES: u64 = 128 << 20;
+const PROCESS_BYTES: u64 = 64 << 20;
 /// Bytes that one scan reads ahead.
-const SCAN_BYTES: u64 = 64 << 20;
+const SCAN_BYTES: u64 = 32 << 20;
 /// One permit.
 const UNIT: u64 = 4096;
 

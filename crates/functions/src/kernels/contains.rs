@@ -7,6 +7,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::Field;
 use lakebed_core::DType;
 use lakebed_core::Layout;
+use memchr::memmem::Finder;
 use serde_json::Value as Json;
 
 use crate::assemble::bool_rows;
@@ -99,9 +100,16 @@ impl TensorFunction for Contains {
                 let nulls = any_null(args, rows);
                 let (texts, parts) = (x.texts()?, item.texts()?);
                 let valid = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-                let found = BooleanBuffer::collect_bool(rows, |row| {
-                    valid(row) && texts.value(x.row(row)).contains(parts.value(item.row(row)))
-                });
+                let found = if item.constant && rows > 0 && valid(0) {
+                    // What the search knows of the part serves every row.
+                    let part = Finder::new(parts.value(item.row(0)));
+                    let holds = |row| part.find(texts.value(x.row(row)).as_bytes()).is_some();
+                    BooleanBuffer::collect_bool(rows, |row| valid(row) && holds(row))
+                } else {
+                    BooleanBuffer::collect_bool(rows, |row| {
+                        valid(row) && texts.value(x.row(row)).contains(parts.value(item.row(row)))
+                    })
+                };
                 Ok(bool_rows(found, nulls))
             }
             Kind::Elements => {

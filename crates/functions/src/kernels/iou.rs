@@ -5,6 +5,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Float32Type;
 use arrow::datatypes::Float64Type;
+use lakebed_core::BoxFormat;
 use lakebed_core::DType;
 use lakebed_core::Shape;
 use lakebed_core::TensorType;
@@ -18,6 +19,7 @@ use crate::function::Output;
 use crate::function::TensorFunction;
 use crate::function::any_nullable;
 use crate::lanes::Element;
+use crate::matching;
 use crate::matching::MOST_MATCHED;
 use crate::matching::Matcher;
 use crate::numbers::Numbers;
@@ -103,6 +105,17 @@ impl Iou {
         rows: usize,
     ) -> Result<Vec<f64>> {
         let (of_a, of_b) = (boxes::format_of(a.ty()), boxes::format_of(b.ty()));
+        if [a, b].iter().all(|boxes| boxes.uniform().is_some_and(|shape| shape.elements() == 4)) {
+            // One box a row on both sides: nothing to match.
+            let overlap = |row: usize| {
+                let box_of = |of: &Numbers, elements: &[E], format: BoxFormat| {
+                    let four = row_of(of, elements, row).first_chunk::<4>().copied();
+                    format.to_ltrb(four.unwrap_or_default().map(Element::to_f64))
+                };
+                matching::of_two(&box_of(a, x, of_a), &box_of(b, y, of_b))
+            };
+            return Ok((0..rows).map(overlap).collect());
+        }
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let mut matcher = Matcher::default();
         let mut answers = Vec::with_capacity(rows);
