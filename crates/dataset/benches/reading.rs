@@ -1,7 +1,7 @@
 //! How fast samples come from local disk, beside a floor written in plain Rust on the same bytes in
 //! the same run. Everything is in the page cache; each figure is the best of several rounds.
 //!
-//! `cargo bench -p lakebed-dataset --bench reading -- scalars boxes raw vectors`
+//! `cargo bench --workspace --bench reading -- scalars boxes raw vectors`
 
 #![allow(
     missing_docs,
