@@ -141,7 +141,7 @@ impl Bench {
         let figures = ways
             .iter()
             .zip(&samples)
-            .map(|((engine, _), samples)| figure(&work.name, *engine, samples))
+            .map(|((engine, _), samples)| figure(&work.name, engine, samples))
             .collect();
         self.record(work, answers[0].rows, figures);
     }

@@ -53,7 +53,7 @@ pub fn caption(row: usize, text: &mut String) {
     let (look, second) = (LOOKS[pick(0, 16)], LOOKS[pick(8, 16)]);
     let (kind, place) = (KINDS[label(row) as usize], PLACES[pick(16, 12)]);
     write!(text, "one {look} {second} {kind} beside the {place}").unwrap();
-    if (z >> 32) % 200 == 0 {
+    if (z >> 32).is_multiple_of(200) {
         write!(text, ", and a {RARE}").unwrap();
     }
 }

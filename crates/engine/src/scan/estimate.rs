@@ -50,7 +50,7 @@ pub fn estimates(
     let parts: Vec<&ScanPart> = bounds.flat_map(|bound| &bound.parts).collect();
     columns
         .iter()
-        .filter_map(|index| {
+        .map(|index| {
             let mut own: Vec<&ScanPart> = Vec::new();
             for part in parts.iter().copied().filter(|part| part.column() == Some(*index)) {
                 if !own.contains(&part) {
@@ -75,7 +75,7 @@ pub fn estimates(
             if estimate.bytes == 0 {
                 estimate.requests = 0;
             }
-            Some(estimate)
+            estimate
         })
         .collect()
 }
