@@ -98,6 +98,7 @@ fn batch(start: usize) -> RecordBatch {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queries_stay_within_their_memory() {
     a_gigabyte_and_a_half_in_a_quarter().await;
+    a_sort_larger_than_memory_spills().await;
 }
 
 async fn a_gigabyte_and_a_half_in_a_quarter() {
@@ -160,4 +161,44 @@ async fn a_gigabyte_and_a_half_in_a_quarter() {
     assert_eq!(rows, ROWS);
     println!("sorted: {} MB", peak() >> 20);
     assert!(peak() <= MOST, "{} MB", peak() >> 20);
+}
+
+async fn a_sort_larger_than_memory_spills() {
+    let columns = vec![Column::scalar("id", DType::I64), Column::scalar("score", DType::F64)];
+    let schema = Schema::new(columns).unwrap();
+    let fields: Vec<_> = schema
+        .columns
+        .iter()
+        .map(|column| TensorType::from_column(column).to_field(&column.name, false))
+        .collect();
+    let dataset = Dataset::create("mem://spills", schema, Options::default()).await.unwrap();
+    let mut writer = dataset.append().unwrap();
+    let (steps, step) = (60, 100_000);
+    for start in (0..steps * step).step_by(step as usize) {
+        let ids = start..start + step;
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from_iter_values(ids.clone())),
+            Arc::new(Float64Array::from_iter_values(ids.map(|id| (id * 7919 % 1_000_003) as f64))),
+        ];
+        let fields = Arc::new(ArrowSchema::new(fields.clone()));
+        writer.write(&RecordBatch::try_new(fields, arrays).unwrap()).await.unwrap();
+    }
+    let dataset = writer.commit("rows").await.unwrap();
+    // Half of what the rows take.
+    let session = Session::builder().partitions(2).memory_limit(48 << 20).build().unwrap();
+    session.register("t", dataset);
+    let query = session.sql("SELECT id, score FROM t ORDER BY score, id").await.unwrap();
+    let mut stream = query.stream().await.unwrap();
+    let (mut rows, mut last) = (0, (f64::NEG_INFINITY, -1));
+    while let Some(batch) = stream.next().await {
+        let batch = batch.unwrap();
+        let ids = batch.column(0).as_primitive::<Int64Type>().values();
+        let scores = batch.column(1).as_primitive::<Float64Type>().values();
+        for (id, score) in ids.iter().zip(scores.iter()) {
+            assert!((*score, *id) > last);
+            last = (*score, *id);
+        }
+        rows += batch.num_rows();
+    }
+    assert_eq!(rows as i64, steps * step);
 }

@@ -35,6 +35,8 @@ pub struct Budget {
     pool: Arc<dyn MemoryPool>,
     own: Arc<Semaphore>,
     permits: u32,
+    /// What the next in line has when operators that spill hold the rest of the pool.
+    standing: MemoryReservation,
 }
 
 /// Bytes that are in flight until this is dropped.
@@ -62,7 +64,11 @@ impl Budget {
         };
         let permits = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX).max(1);
         let own = Arc::new(Semaphore::new(usize::try_from(permits).unwrap_or(1)));
-        Budget { pool: Arc::clone(pool), own, permits }
+        let standing = MemoryConsumer::new("DatasetScan").register(pool);
+        let budget = Budget { pool: Arc::clone(pool), own, permits, standing };
+        // A pool that is full already has no room for this either; then reads fail as they must.
+        let _ = budget.standing.try_grow(usize::try_from(budget.largest()).unwrap_or(0));
+        budget
     }
 
     /// The most bytes that one read should ask for.
@@ -79,7 +85,7 @@ impl Budget {
             MemoryConsumer::new(format!("DatasetScan[{partition}]")).register(&self.pool);
         let amount = usize::try_from(bytes).unwrap_or(usize::MAX);
         if turn.borrow().is_some() {
-            reservation.try_grow(amount)?;
+            self.grow(&reservation, amount)?;
             return Ok(InFlight { reservation, _permits: None });
         }
         let permits = tokio::select! {
@@ -91,10 +97,18 @@ impl Budget {
             // Others hold the memory; those before this unit will give theirs back.
             drop(permits);
             its_turn(turn).await;
-            reservation.try_grow(amount)?;
+            self.grow(&reservation, amount)?;
             return Ok(InFlight { reservation, _permits: None });
         }
         Ok(InFlight { reservation, _permits: permits })
+    }
+
+    /// Grows a reservation, or lets what stands for the next in line cover it.
+    fn grow(&self, reservation: &MemoryReservation, amount: usize) -> Result<()> {
+        match reservation.try_grow(amount) {
+            Err(_) if amount <= self.standing.size() => Ok(()),
+            result => result,
+        }
     }
 
     async fn permits(&self, bytes: u64) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
@@ -127,9 +141,13 @@ mod tests {
         let held = budget.take(256 << 10, &mut later, 0).await.unwrap();
         // All permits are taken, and yet:
         let next = budget.take(512 << 10, &mut first, 0).await.unwrap();
-        assert_eq!(pool.reserved(), 768 << 10);
+        assert_eq!(pool.reserved(), (768 + 64) << 10);
         assert!(budget.take(512 << 10, &mut first, 0).await.is_err());
-        drop((held, next));
+        // What stands for the next in line is there when the pool is taken.
+        let rest = MemoryConsumer::new("sort").register(&pool);
+        rest.try_grow((1024 - 832) << 10).unwrap();
+        assert!(budget.take(64 << 10, &mut first, 0).await.is_ok());
+        drop((held, next, rest, budget));
         assert_eq!(pool.reserved(), 0);
     }
 }
