@@ -13,6 +13,9 @@
 )]
 #![cfg(target_os = "linux")]
 
+#[path = "support/rows.rs"]
+mod rows;
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::Array;
@@ -26,14 +29,12 @@ use datafusion::arrow::array::UInt8Array;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::datatypes::Float64Type;
 use datafusion::arrow::datatypes::Int64Type;
-use datafusion::arrow::datatypes::Schema as ArrowSchema;
 use datafusion::arrow::datatypes::UInt8Type;
 use futures::StreamExt;
 use lakebed::core::Column;
 use lakebed::core::Compression;
 use lakebed::core::DType;
 use lakebed::core::Schema;
-use lakebed::core::TensorType;
 use lakebed::dataset::Dataset;
 use lakebed::dataset::Options;
 use lakebed::engine::Session;
@@ -76,13 +77,7 @@ fn score(id: i64) -> f64 {
 
 fn batch(start: usize) -> RecordBatch {
     let schema = schema();
-    let types: Vec<TensorType> = schema.columns.iter().map(TensorType::from_column).collect();
-    let fields: Vec<_> = schema
-        .columns
-        .iter()
-        .zip(&types)
-        .map(|(column, ty)| ty.to_field(&column.name, column.nullable))
-        .collect();
+    let types = rows::types(&schema);
     let pixels: Vec<u8> =
         (start..start + BATCH).flat_map(|id| std::iter::repeat_n(value(id), PIXELS)).collect();
     let DataType::FixedSizeList(item, size) = types[2].data_type() else { unreachable!() };
@@ -92,7 +87,7 @@ fn batch(start: usize) -> RecordBatch {
         Arc::new(Float64Array::from_iter_values(ids.map(score))),
         Arc::new(FixedSizeListArray::new(item, size, Arc::new(UInt8Array::from(pixels)), None)),
     ];
-    RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays).unwrap()
+    rows::batch(&schema, arrays)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,12 +161,8 @@ async fn a_gigabyte_and_a_half_in_a_quarter() {
 async fn a_sort_larger_than_memory_spills() {
     let columns = vec![Column::scalar("id", DType::I64), Column::scalar("score", DType::F64)];
     let schema = Schema::new(columns).unwrap();
-    let fields: Vec<_> = schema
-        .columns
-        .iter()
-        .map(|column| TensorType::from_column(column).to_field(&column.name, false))
-        .collect();
-    let dataset = Dataset::create("mem://spills", schema, Options::default()).await.unwrap();
+    let dataset =
+        Dataset::create("mem://spills", schema.clone(), Options::default()).await.unwrap();
     let mut writer = dataset.append().unwrap();
     let (steps, step) = (60, 100_000);
     for start in (0..steps * step).step_by(step as usize) {
@@ -180,8 +171,7 @@ async fn a_sort_larger_than_memory_spills() {
             Arc::new(Int64Array::from_iter_values(ids.clone())),
             Arc::new(Float64Array::from_iter_values(ids.map(|id| (id * 7919 % 1_000_003) as f64))),
         ];
-        let fields = Arc::new(ArrowSchema::new(fields.clone()));
-        writer.write(&RecordBatch::try_new(fields, arrays).unwrap()).await.unwrap();
+        writer.write(&rows::batch(&schema, arrays)).await.unwrap();
     }
     let dataset = writer.commit("rows").await.unwrap();
     // Half of what the rows take.

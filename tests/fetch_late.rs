@@ -10,6 +10,9 @@
     reason = "a test fails by panicking, and knows its own numbers"
 )]
 
+#[path = "support/rows.rs"]
+mod rows;
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::Array;
@@ -24,20 +27,24 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::datatypes::Float32Type;
 use datafusion::arrow::datatypes::Float64Type;
 use datafusion::arrow::datatypes::Int64Type;
-use datafusion::arrow::datatypes::Schema as ArrowSchema;
 use datafusion::arrow::datatypes::UInt8Type;
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::ExecutionPlanProperties;
+use datafusion::physical_plan::collect;
+use datafusion::prelude::SessionConfig;
+use datafusion::prelude::SessionContext;
 use lakebed::core::Column;
 use lakebed::core::Compression;
 use lakebed::core::DType;
 use lakebed::core::Schema;
 use lakebed::core::Shape;
 use lakebed::core::TensorBuilder;
-use lakebed::core::TensorType;
 use lakebed::core::tensor_builder::shape_array;
 use lakebed::dataset::Dataset;
 use lakebed::dataset::Options;
 use lakebed::engine::Session;
+use lakebed::engine::SessionContextExt;
 
 const ROWS: i64 = 300;
 const FRAGMENT: i64 = 100;
@@ -72,13 +79,7 @@ fn schema() -> Schema {
 
 fn batch(ids: std::ops::Range<i64>) -> RecordBatch {
     let schema = schema();
-    let types: Vec<TensorType> = schema.columns.iter().map(TensorType::from_column).collect();
-    let fields: Vec<_> = schema
-        .columns
-        .iter()
-        .zip(&types)
-        .map(|(column, ty)| ty.to_field(&column.name, column.nullable))
-        .collect();
+    let types = rows::types(&schema);
     let shape = Shape::new(&[SIDE, SIDE, 3]).unwrap();
     let files: Vec<Vec<u8>> = ids
         .clone()
@@ -109,7 +110,7 @@ fn batch(ids: std::ops::Range<i64>) -> RecordBatch {
         raw.finish::<UInt8Type>(&types[3]).unwrap(),
         ragged.finish::<Float32Type>(&types[4]).unwrap(),
     ];
-    RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays).unwrap()
+    rows::batch(&schema, arrays)
 }
 
 async fn dataset(name: &str) -> Dataset {
@@ -328,4 +329,137 @@ async fn keys_computed_from_pictures_leave_the_pictures_behind() {
     let mut expected: Vec<i64> = (0..ROWS).collect();
     expected.sort_by_key(|id| (std::cmp::Reverse(pixel(*id, at)), *id));
     assert_eq!(ids(&found, 0), expected[..4]);
+}
+
+/// The sum of a counter over a plan that ran.
+fn counted(plan: &Arc<dyn ExecutionPlan>, name: &str) -> u64 {
+    let own = plan.metrics().and_then(|metrics| metrics.sum_by_name(name));
+    let own = own.map_or(0, |value| value.as_usize() as u64);
+    own + plan.children().into_iter().map(|child| counted(child, name)).sum::<u64>()
+}
+
+/// The partitions of each late fetch of a plan.
+fn fetching(plan: &Arc<dyn ExecutionPlan>) -> Vec<usize> {
+    let mut found: Vec<usize> = plan.children().into_iter().flat_map(fetching).collect();
+    if plan.name() == "FetchExec" {
+        found.push(plan.output_partitioning().partition_count());
+    }
+    found
+}
+
+#[tokio::test]
+async fn analyzed_plans_state_what_the_store_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset_at(folder.path().join("d").to_str().unwrap()).await;
+    let text = "SELECT a.id, a.raw, b.images FROM t a JOIN t b ON a.id = b.id + 200 \
+                WHERE a.score > 20";
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(3));
+    context.register_dataset("t", dataset.clone()).unwrap();
+    for _ in 0..3 {
+        let plan = context.sql(text).await.unwrap().create_physical_plan().await.unwrap();
+        let partitions = fetching(&plan);
+        assert!(partitions.len() == 2 && partitions.iter().all(|n| *n > 1), "{partitions:?}");
+        let before = dataset.metrics().snapshot();
+        let found = collect(Arc::clone(&plan), context.task_ctx()).await.unwrap();
+        let spent = dataset.metrics().since(before);
+        assert_eq!(found.iter().map(RecordBatch::num_rows).sum::<usize>(), 82);
+        assert_eq!(counted(&plan, "requests"), spent.reads(), "{spent:?}");
+        assert_eq!(counted(&plan, "bytes"), spent.bytes_read, "{spent:?}");
+    }
+    // The same in words, where large numbers are rounded.
+    let session = session(&dataset);
+    let before = dataset.metrics().snapshot();
+    let plan = analyzed(&session, text).await;
+    let spent = dataset.metrics().since(before);
+    let requests: u64 = plan
+        .split(", requests=")
+        .skip(1)
+        .map(|rest| rest.split([',', ']']).next().unwrap().parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(requests, spent.reads(), "{plan}");
+}
+
+#[tokio::test]
+async fn slices_of_one_picture_decode_it_once() {
+    let dataset = dataset("shared").await;
+    let session = session(&dataset);
+    let text = "SELECT id, images[0:2, 0, :] AS top, images[150:, 3:9:2, 1] AS low, \
+                images[::-80, -1, 0:0] AS none, SHAPE(images) AS shape WHERE id % 3 = 0";
+    let before = dataset.samples_decoded();
+    let found = tql(&session, text).await;
+    assert_eq!(dataset.samples_decoded() - before, 100);
+    assert_eq!(ids(&found, 0), (0..ROWS).step_by(3).collect::<Vec<_>>());
+    let at = |y: usize, x: usize, channel: usize| (y * SIDE + x) * 3 + channel;
+    let top: Vec<usize> = (0..6).map(|n| at(n / 3, 0, n % 3)).collect();
+    let low: Vec<usize> = (0..30).map(|n| at(150 + n / 3, 3 + n % 3 * 2, 1)).collect();
+    for (row, id) in (0..ROWS).step_by(3).enumerate() {
+        for (column, places) in [(1, &top), (2, &low), (3, &Vec::new())] {
+            let slices = found.column(column).as_struct().column(0).as_list::<i32>().value(row);
+            let expected: Vec<u8> = places.iter().map(|at| pixel(id, *at)).collect();
+            assert_eq!(slices.as_primitive::<UInt8Type>().values().to_vec(), expected, "row {row}");
+        }
+    }
+    let plan = pretty_format_batches(&[tql(&session, &format!("EXPLAIN ANALYZE {text}")).await])
+        .unwrap()
+        .to_string();
+    let decoded: u64 = plan
+        .split("decoded[")
+        .skip(1)
+        .map(|rest| rest.split_once("]=").unwrap().1.split([',', ']']).next().unwrap())
+        .map(|count| count.parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(decoded, 100, "{plan}");
+}
+
+#[tokio::test]
+async fn a_context_of_others_fetches_late_with_its_own_planner() {
+    let dataset = dataset("foreign").await;
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+    let planner = format!("{:?}", context.state().query_planner());
+    context.register_dataset("t", dataset.clone()).unwrap();
+    assert_eq!(format!("{:?}", context.state().query_planner()), planner);
+    let own = session(&dataset);
+    let collected = async |text: &str| {
+        let frame = context.sql(text).await.unwrap();
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let batches = frame.collect().await.unwrap();
+        let schema = batches.first().map_or(schema, |batch| batch.schema());
+        datafusion::arrow::compute::concat_batches(&schema, &batches).unwrap()
+    };
+    for (text, fetches) in [
+        ("SELECT id, raw, images FROM t WHERE score > 5 ORDER BY score DESC LIMIT 7", true),
+        (
+            "SELECT t.id, tensor_slice(images, '0:2, 0, :') AS c FROM t ORDER BY score, id LIMIT 5",
+            true,
+        ),
+        (
+            "SELECT * FROM (SELECT * FROM t ORDER BY score LIMIT 50) WHERE id % 2 = 0 ORDER BY id",
+            true,
+        ),
+        (
+            "SELECT a.id, a.raw, b.id, b.raw FROM t a JOIN t b ON a.id = b.id + 290 ORDER BY a.id",
+            true,
+        ),
+        (
+            "SELECT a.id, b.images FROM t a LEFT JOIN (SELECT * FROM t WHERE id < 2) b \
+             ON a.id % 3 = b.id WHERE a.id < 6 ORDER BY a.id",
+            true,
+        ),
+        ("SELECT raw, id FROM t WHERE id IN (SELECT id + 1 FROM t WHERE id < 3) ORDER BY id", true),
+        ("SELECT count(*) FROM (SELECT raw FROM t ORDER BY score LIMIT 9)", false),
+    ] {
+        let plan = collected(&format!("EXPLAIN {text}")).await;
+        let plan = pretty_format_batches(&[plan]).unwrap().to_string();
+        assert_eq!(plan.contains("FetchExec"), fetches, "{text}: {plan}");
+        let (found, expected) = (collected(text).await, sql(&own, text).await);
+        assert_eq!(found.num_rows(), expected.num_rows(), "{text}");
+        for (found, expected) in found.columns().iter().zip(expected.columns()) {
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+    // No more pictures are decoded than come out.
+    let before = dataset.samples_decoded();
+    let text = "SELECT tensor_slice(images, '0, 0, 0') FROM t ORDER BY score DESC LIMIT 3";
+    assert_eq!(collected(text).await.num_rows(), 3);
+    assert_eq!(dataset.samples_decoded() - before, 3);
 }

@@ -12,6 +12,9 @@
     reason = "a test fails by panicking, and knows its own numbers"
 )]
 
+#[path = "support/rows.rs"]
+mod rows;
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
@@ -83,13 +86,7 @@ fn pixel(id: i64, at: usize) -> u8 {
 
 fn batch(ids: std::ops::Range<i64>) -> RecordBatch {
     let schema = schema();
-    let types: Vec<TensorType> = schema.columns.iter().map(TensorType::from_column).collect();
-    let fields: Vec<_> = schema
-        .columns
-        .iter()
-        .zip(&types)
-        .map(|(column, ty)| ty.to_field(&column.name, column.nullable))
-        .collect();
+    let types = rows::types(&schema);
     let mut lists = TensorBuilder::<f32>::new(2);
     let mut pixels = TensorBuilder::<u8>::new(3);
     for id in ids.clone() {
@@ -106,7 +103,7 @@ fn batch(ids: std::ops::Range<i64>) -> RecordBatch {
         lists.finish::<Float32Type>(&types[4]).unwrap(),
         pixels.finish::<UInt8Type>(&types[5]).unwrap(),
     ];
-    RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays).unwrap()
+    rows::batch(&schema, arrays)
 }
 
 /// 400 rows in four fragments; pixels in chunks of five rows.
@@ -135,7 +132,8 @@ fn context_with(dataset: &Dataset, context: SessionContext) -> SessionContext {
     for function in lakebed::functions::all() {
         context.register_udf(function);
     }
-    let table = DatasetTable::new(dataset.clone(), TableOptions { positions: true });
+    let table =
+        DatasetTable::new(dataset.clone(), TableOptions { positions: true, row_ids: false });
     context.register_table("t", Arc::new(table)).unwrap();
     context
 }
@@ -422,15 +420,10 @@ async fn columns_that_came_later_prune_too() {
 async fn pictures_are_decoded_where_pixels_are_asked_for() {
     let schema =
         Schema::new(vec![Column::scalar("id", DType::I64), Column::image("image")]).unwrap();
-    let types: Vec<TensorType> = schema.columns.iter().map(TensorType::from_column).collect();
-    let fields: Vec<_> = schema
-        .columns
-        .iter()
-        .zip(&types)
-        .map(|(column, ty)| ty.to_field(&column.name, column.nullable))
-        .collect();
-    let dataset =
-        Dataset::create("mem://pruning-pictures", schema, Options::default()).await.unwrap();
+    let types = rows::types(&schema);
+    let dataset = Dataset::create("mem://pruning-pictures", schema.clone(), Options::default())
+        .await
+        .unwrap();
     let side = |id: i64| 8 + usize::try_from(id % 3).unwrap();
     let files: Vec<Vec<u8>> = (0..60)
         .map(|id| {
@@ -450,11 +443,7 @@ async fn pictures_are_decoded_where_pixels_are_asked_for() {
         None,
     );
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..60));
-    let rows = RecordBatch::try_new(
-        Arc::new(ArrowSchema::new(fields)),
-        vec![ids, Arc::new(image) as ArrayRef],
-    )
-    .unwrap();
+    let rows = rows::batch(&schema, vec![ids, Arc::new(image)]);
     let mut writer = dataset.append().unwrap();
     writer.write(&rows).await.unwrap();
     let dataset = writer.commit("rows").await.unwrap();

@@ -12,19 +12,47 @@
 
 #[path = "query/answers.rs"]
 mod answers;
+#[path = "query/catalogue.rs"]
+mod catalogue;
+#[path = "query/changes.rs"]
+mod changes;
+#[path = "query/clauses.rs"]
+mod clauses;
 #[path = "query/data.rs"]
 mod data;
+#[path = "query/differences.rs"]
+mod differences;
+#[path = "query/embedding.rs"]
+mod embedding;
 #[path = "query/errors.rs"]
 mod errors;
 #[path = "query/grouping.rs"]
 mod grouping;
+#[path = "query/histories.rs"]
+mod histories;
+#[path = "query/numpy.rs"]
+mod numpy;
 #[path = "query/order.rs"]
 mod order;
+#[path = "query/paper.rs"]
+mod paper;
+#[path = "query/parameters.rs"]
+mod parameters;
 #[path = "query/plans.rs"]
 mod plans;
 #[path = "query/relations.rs"]
 mod relations;
+#[path = "query/row_ids.rs"]
+mod row_ids;
+#[path = "support/rows.rs"]
+mod rows;
+#[path = "query/sets.rs"]
+mod sets;
 #[path = "query/shown.rs"]
 mod shown;
 #[path = "query/sql.rs"]
 mod sql;
+#[path = "query/views.rs"]
+mod views;
+#[path = "query/wrong.rs"]
+mod wrong;

@@ -39,6 +39,34 @@ async fn conditions_have_two_values() {
 }
 
 #[tokio::test]
+async fn arrays_of_unequal_shapes_are_false_in_conditions_and_an_error_elsewhere() {
+    let s = session("unequal").await;
+    assert_eq!(ids(&s, "vec == ARRAY[1, 2]").await, [0i64; 0]);
+    assert_eq!(ids(&s, "NOT vec == ARRAY[1, 2]").await, [3, 1, 2, 5, 4]);
+    assert_eq!(ids(&s, "CASE WHEN vec != ARRAY[1, 2] THEN false ELSE id > 3 END").await, [5, 4]);
+    assert_eq!(
+        tql(&s, "SELECT CASE WHEN vec == ARRAY[1, 2] THEN 1 ELSE 0 END AS y LIMIT 1").await,
+        json!({ "y": [0] })
+    );
+    assert_eq!(
+        tql(&s, "SELECT vec == ARRAY[1, 5, 3] AS y, vec[0] == 1 AS z LIMIT 1").await,
+        json!({ "y": [[true, false, true]], "z": [true] })
+    );
+    for text in [
+        "SELECT vec == ARRAY[1, 2] AS y",
+        "SELECT ANY(vec < ARRAY[[1, 2, 3]]) AS y",
+        "SELECT EQUALS(vec, ARRAY[1, 2]) AS y",
+        "SELECT id ORDER BY ANY(vec > ARRAY[1, 2])",
+    ] {
+        let error = match s.tql(text).await {
+            Ok(query) => query.collect().await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert!(error.render(text).contains("differ"), "{text}: {}", error.render(text));
+    }
+}
+
+#[tokio::test]
 async fn null_is_null_or_empty() {
     let s = session("is-null").await;
     assert_eq!(ids(&s, "name IS NULL").await, [1, 2]);
@@ -189,4 +217,37 @@ async fn json_compares_by_value() {
     assert_eq!(ids(&s, "meta['k'] > 1").await, [4]);
     assert_eq!(ids(&s, "meta['k'] = 'x'").await, [1]);
     assert_eq!(ids(&s, "meta['k'] != 'x'").await, [0i64; 0]);
+}
+
+#[tokio::test]
+async fn in_looks_into_arrays_and_like_into_sequences() {
+    let s = session("in-arrays").await;
+    assert_eq!(ids(&s, "id IN (ARRAY[1, 5])").await, [1, 5]);
+    assert_eq!(ids(&s, "id IN (ARRAY[1, 5], 2)").await, [1, 2, 5]);
+    assert_eq!(ids(&s, "1 IN (labels)").await, [3, 5, 4]);
+    assert_eq!(ids(&s, "labels IN ('WBC')").await, [4]);
+    assert_eq!(ids(&s, "name LIKE name").await, [3, 5, 4]);
+    assert_eq!(
+        tql(&s, "SELECT ARRAY['ab', 'b', 'ac'] LIKE 'a*' AS x LIMIT 1").await,
+        json!({ "x": [[true, false, true]] })
+    );
+}
+
+#[tokio::test]
+async fn documents_are_cut_and_searched() {
+    let s = session("json-parts").await;
+    assert_eq!(
+        tql(&s, "SELECT meta['tags'][-1:] AS t, CONTAINS(meta, 'k') AS k LIMIT 3").await,
+        json!({ "t": [["b"], null, null], "k": [true, true, false] })
+    );
+}
+
+#[tokio::test]
+async fn nothing_has_a_place_of_its_own() {
+    let s = session("nothing").await;
+    assert_eq!(tql(&s, "SELECT NULL AS n LIMIT 2").await, json!({ "n": [null, null] }));
+    assert_eq!(tql(&s, "SELECT NONZERO(id - 3) AS n LIMIT 2").await, json!({ "n": [[], [0]] }));
+    let now = tql(&s, "SELECT NOW() AS n").await;
+    let moments = now["n"].as_array().unwrap();
+    assert!(moments.len() == 5 && moments.iter().all(|moment| moment == &moments[0]));
 }

@@ -24,7 +24,6 @@ use datafusion::arrow::array::UInt32Array;
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::datatypes::Float32Type;
-use datafusion::arrow::datatypes::Schema as ArrowSchema;
 use datafusion::arrow::datatypes::UInt32Type;
 use lakebed::codec::media::encode_png;
 use lakebed::core::BoxFormat;
@@ -43,6 +42,8 @@ use lakebed::engine::Session;
 use lakebed::engine::result::Cells;
 use serde_json::Map;
 use serde_json::Value;
+
+use super::rows;
 
 fn schema() -> Schema {
     let classes = |names: [&str; 3]| names.map(String::from).to_vec();
@@ -82,9 +83,7 @@ fn images(rows: std::ops::Range<usize>, ty: &TensorType) -> ArrayRef {
 
 fn batch(rows: std::ops::Range<usize>) -> RecordBatch {
     let schema = schema();
-    let types: Vec<TensorType> = schema.columns.iter().map(TensorType::from_column).collect();
-    let fields: Vec<_> =
-        schema.columns.iter().zip(&types).map(|(c, ty)| ty.to_field(&c.name, c.nullable)).collect();
+    let types = rows::types(&schema);
     let ids = [3, 1, 2, 5, 4];
     let scores = [Some(0.5), None, Some(2.5), Some(f32::NAN), Some(-1.0)];
     let label = [1, 0, 1, 2, 0];
@@ -121,7 +120,7 @@ fn batch(rows: std::ops::Range<usize>) -> RecordBatch {
         some_vectors.finish::<Float32Type>(&types[7]).unwrap(),
         images(rows, &types[8]),
     ];
-    RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns).unwrap()
+    rows::batch(&schema, columns)
 }
 
 /// The dataset in memory, rows 0 to 2 in entry 1, rows 3 and 4 in entry 2. `name` keeps tests apart.

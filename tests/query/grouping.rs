@@ -81,6 +81,65 @@ async fn distinct_rows_come_in_order_of_first_appearance() {
 }
 
 #[tokio::test]
+async fn several_groupings_at_once() {
+    let s = session("grouping-sets").await;
+    // By hand; a total comes behind the group that begins with the same row.
+    assert_eq!(
+        tql(&s, "SELECT label, COUNT(*) AS n GROUP BY ROLLUP(label)").await,
+        json!({ "label": ["dog", null, "cat", "bird"], "n": [2, 5, 2, 1] })
+    );
+    assert_eq!(
+        tql(&s, "SELECT label, SUM(id) AS s, COUNT(*) AS n GROUP BY GROUPING SETS ((label), ()) HAVING COUNT(*) > 1 ORDER BY n DESC, s")
+            .await,
+        json!({ "label": [null, "dog", "cat"], "s": [15, 5, 5], "n": [5, 2, 2] })
+    );
+    // id % 2 is 1, 1, 0, 1, 0.
+    assert_eq!(
+        tql(&s, "SELECT label, odd, COUNT(*) AS n FROM (SELECT label, id % 2 AS odd) GROUP BY CUBE(label, odd) ORDER BY n DESC, label, odd LIMIT 3")
+            .await,
+        json!({ "label": [null, null, null], "odd": [null, 1, 0], "n": [5, 3, 2] })
+    );
+    assert_eq!(
+        tql(&s, "SELECT n FROM (SELECT label, COUNT(*) AS n GROUP BY ROLLUP(label)) WHERE n > 1")
+            .await,
+        json!({ "n": [2, 5, 2] })
+    );
+}
+
+#[tokio::test]
+async fn qualify_filters_subqueries_too() {
+    let s = session("qualify").await;
+    let first = "SELECT id, label QUALIFY row_number() OVER (PARTITION BY label ORDER BY id) = 1";
+    assert_eq!(tql(&s, &format!("SELECT id FROM ({first})")).await, json!({ "id": [1, 2, 5] }));
+    // The rows are counted again, so that positions have no gaps.
+    assert_eq!(
+        tql(&s, &format!("SELECT id, ROW_NUMBER() AS n FROM ({first}) WHERE ROW_NUMBER() > 0"))
+            .await,
+        json!({ "id": [2, 5], "n": [0, 1] })
+    );
+    assert_eq!(
+        tql(&s, &format!("SELECT id FROM ({first}) EXPAND BY 1 0")).await,
+        json!({ "id": [1, 1, 2, 2, 5] })
+    );
+    assert_eq!(
+        tql(&s, &format!("SELECT id FROM ({first} ORDER BY id DESC LIMIT 2)")).await,
+        json!({ "id": [5, 2] })
+    );
+    assert_eq!(
+        tql(&s, &format!("SELECT COUNT(*) AS n WHERE id IN (SELECT id FROM ({first}))")).await,
+        json!({ "n": [3] })
+    );
+    assert_eq!(
+        tql(
+            &s,
+            "SELECT label, COUNT(*) AS n GROUP BY label QUALIFY rank() OVER (ORDER BY COUNT(*)) = 1"
+        )
+        .await,
+        json!({ "label": ["bird"], "n": [1] })
+    );
+}
+
+#[tokio::test]
 async fn windows_keep_every_row() {
     let s = session("windows").await;
     assert_eq!(
@@ -90,5 +149,22 @@ async fn windows_keep_every_row() {
     assert_eq!(
         tql(&s, "SELECT id, rank() OVER (ORDER BY id) AS r").await,
         json!({ "id": [3, 1, 2, 5, 4], "r": [3, 1, 2, 5, 4] })
+    );
+}
+
+#[tokio::test]
+async fn the_first_of_each_key_stays() {
+    let s = session("distinct-on").await;
+    assert_eq!(
+        tql(&s, "SELECT DISTINCT ON (label) id, label").await,
+        json!({ "id": [3, 1, 5], "label": ["dog", "cat", "bird"] })
+    );
+    assert_eq!(
+        tql(&s, "SELECT DISTINCT ON (label) id ORDER BY id DESC LIMIT 2").await,
+        json!({ "id": [5, 4] })
+    );
+    assert_eq!(
+        tql(&s, "SELECT id QUALIFY row_number() OVER (PARTITION BY label ORDER BY id) = 1").await,
+        json!({ "id": [1, 2, 5] })
     );
 }

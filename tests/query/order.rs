@@ -37,6 +37,22 @@ async fn nulls_come_first_ascending_and_nan_last() {
 }
 
 #[tokio::test]
+async fn the_sign_of_a_nan_does_not_show() {
+    let s = session("nan-signs").await;
+    // A minus in front of NaN sets its sign, and Arrow sorts such a NaN before every number.
+    assert_eq!(tql(&s, "SELECT id ORDER BY -score").await, json!({ "id": [1, 2, 3, 4, 5] }));
+    assert_eq!(
+        tql(&s, "SELECT id WHERE id > 1 ORDER BY -score * 1 DESC").await,
+        json!({ "id": [5, 4, 3, 2] })
+    );
+    assert_eq!(
+        tql(&s, "SELECT DISTINCT ON (CASE WHEN id > 3 THEN -(score - score) ELSE score - score END) id WHERE id > 2")
+            .await,
+        json!({ "id": [3, 5, 4] })
+    );
+}
+
+#[tokio::test]
 async fn ties_fall_by_position_in_the_direction_of_the_last_key() {
     let s = session("ties").await;
     assert_eq!(tql(&s, "SELECT id ORDER BY label").await, json!({ "id": [1, 4, 3, 2, 5] }));
@@ -122,4 +138,27 @@ async fn a_query_runs_again_with_the_same_rows() {
     let s = session("again").await;
     let query = s.tql("SELECT id ORDER BY score DESC LIMIT 2").await.unwrap();
     assert_eq!(table(&query).await, table(&query).await);
+}
+
+#[tokio::test]
+async fn documents_sort_by_kind_and_value() {
+    let s = session("json-order").await;
+    assert_eq!(tql(&s, "SELECT id ORDER BY meta['k']").await, json!({ "id": [2, 5, 3, 4, 1] }));
+    assert_eq!(
+        tql(&s, "SELECT id ORDER BY meta['k'] DESC").await,
+        json!({ "id": [1, 4, 3, 5, 2] })
+    );
+    // Objects are all alike, so that positions decide.
+    assert_eq!(tql(&s, "SELECT id ORDER BY meta").await, json!({ "id": [5, 3, 1, 2, 4] }));
+}
+
+#[tokio::test]
+async fn a_constant_index_beyond_a_fixed_size_is_null_in_conditions() {
+    let s = session("beyond").await;
+    // [1, 1] has no row 1, whatever the other index is.
+    let beyond = "SUM(boxes, keepdims => true)[1, 0 * id] == 0";
+    assert_eq!(tql(&s, &format!("SELECT id WHERE {beyond}")).await, json!({ "id": [] }));
+    let all = json!({ "id": [3, 1, 2, 5, 4] });
+    assert_eq!(tql(&s, &format!("SELECT id WHERE NOT ({beyond})")).await, all);
+    assert!(s.tql("SELECT SUM(boxes, keepdims => true)[1, 0 * id] AS x").await.is_err());
 }

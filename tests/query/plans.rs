@@ -57,7 +57,7 @@ async fn the_plan_of_a_plain_query() {
     Projection: __fetched_0 AS c
       Limit: skip=0, fetch=2
         Fetch: [tensor_slice(tensor_decode(images), Utf8("0:2, :, 0"))] at dataset.__position
-          Sort: __datafusion_extracted_2 DESC NULLS LAST, dataset.__position DESC NULLS FIRST, fetch=2
+          Sort: __datafusion_extracted_2 AS tensor_sort_key(tensor_slice_or_null(tensor_shape(dataset.boxes),Utf8("0"))) DESC NULLS LAST, dataset.__position DESC NULLS FIRST, fetch=2
             Projection: dataset.__position, tensor_slice_or_null(tensor_shape(dataset.boxes), Utf8("0")) AS __datafusion_extracted_2
               TableScan: dataset projection=[boxes, __position], full_filters=[tensor_any(tensor_eq(dataset.labels, Utf8("WBC")))]
     "#);

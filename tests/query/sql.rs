@@ -62,3 +62,16 @@ async fn a_foreign_context_keeps_its_functions() {
     assert!(shown.contains("| 4  | 255 | 9 |"), "{shown}");
     context.register_dataset("more", dataset("foreign-2").await).unwrap();
 }
+
+#[tokio::test]
+async fn subscripts_of_tensors_and_documents_are_sqls() {
+    let s = session("sql-subscripts").await;
+    assert_eq!(
+        sql(&s, "SELECT vec[1] AS a, vec[-1] AS b, vec[4] AS c, boxes[1][1] AS d, labels[1] AS l FROM dataset ORDER BY id DESC LIMIT 2").await,
+        json!({ "a": [-1.0, 0.5], "b": [-3.0, 0.5], "c": [null, null], "d": [30.0, 40.0], "l": ["Plt", "WBC"] })
+    );
+    assert_eq!(
+        sql(&s, "SELECT meta -> 'tags' AS t, meta ->> 'k' AS k FROM dataset ORDER BY id").await,
+        json!({ "t": [null, null, ["a", "b"], null, null], "k": ["x", null, "1", "2.5", null] })
+    );
+}

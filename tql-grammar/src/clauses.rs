@@ -14,12 +14,12 @@ use sqlparser::ast::PipeOperator;
 use sqlparser::ast::Query;
 use sqlparser::ast::Value;
 use sqlparser::ast::ValueWithSpan;
-use sqlparser::ast::Visit;
 use sqlparser::ast::Visitor;
 
 use crate::span::Span;
 use crate::subscript::call_arguments;
 use crate::subscript::is_null;
+use crate::visit;
 
 pub(crate) const EXPAND: &str = "__tql_expand";
 pub(crate) const ACROSS: &str = "__tql_across";
@@ -166,7 +166,7 @@ impl Clauses {
 
 /// The first clause of TQL's own in the query or in one inside it: its name and place.
 pub fn first_clause(query: &Query) -> Option<(&'static str, Option<Span>)> {
-    first(query, |function| match name_of(function).as_deref() {
+    first(query, &|function| match name_of(function).as_deref() {
         Some(EXPAND) => Some("EXPAND BY"),
         Some(ACROSS) => Some("ACROSS"),
         Some(UNGROUP) => Some("UNGROUP BY"),
@@ -177,22 +177,32 @@ pub fn first_clause(query: &Query) -> Option<(&'static str, Option<Span>)> {
     })
 }
 
-/// The place of the first clause whose arguments are not what the clause takes.
-pub(crate) fn first_malformed(query: &Query) -> Option<Option<Span>> {
-    first(query, |function| if Clauses::default().add(function) { None } else { Some("") })
-        .map(|(_, span)| span)
+/// The first clause whose arguments are not what the clause takes: what it takes, and its place.
+pub(crate) fn first_malformed(query: &Query) -> Option<(&'static str, Option<Span>)> {
+    first(query, &|function| {
+        if Clauses::default().add(function) {
+            return None;
+        }
+        Some(match name_of(function).as_deref() {
+            Some(SAMPLE) => "SAMPLE BY takes one weight",
+            Some(ARRANGE) => "ARRANGE BY takes expressions",
+            Some(EXPAND) => "EXPAND BY takes one or two numbers of rows",
+            Some(UNGROUP) => "UNGROUP BY takes SPLIT, one number or one array",
+            _ => "this clause is not what its grammar says",
+        })
+    })
 }
 
 /// The first clause, in this query or inside, that `choose` names.
 fn first(
     query: &Query,
-    choose: impl Fn(&Function) -> Option<&'static str>,
+    choose: &dyn Fn(&Function) -> Option<&'static str>,
 ) -> Option<(&'static str, Option<Span>)> {
-    struct Search<F> {
-        choose: F,
+    struct Search<'a> {
+        choose: &'a dyn Fn(&Function) -> Option<&'static str>,
         found: Option<(&'static str, Option<Span>)>,
     }
-    impl<F: Fn(&Function) -> Option<&'static str>> Visitor for Search<F> {
+    impl Visitor for Search<'_> {
         type Break = ();
         fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
             for operator in &query.pipe_operators {
@@ -207,7 +217,7 @@ fn first(
         }
     }
     let mut search = Search { choose, found: None };
-    let _ = query.visit(&mut search);
+    let _ = visit::query(query, &mut search);
     search.found
 }
 

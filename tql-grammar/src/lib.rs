@@ -9,6 +9,7 @@
 //! Read first: [`parse`] (the way from text to tree), [`clauses`] (what TQL adds to a query),
 //! [`subscript`] (what `a[1:2, ...]` becomes).
 
+pub mod change;
 pub mod clauses;
 mod dialect;
 mod error;
@@ -22,6 +23,7 @@ mod rewrite;
 mod span;
 mod statement;
 pub mod subscript;
+pub mod visit;
 
 pub use clauses::Clauses;
 pub use error::SyntaxError;

@@ -52,7 +52,9 @@ enum Kind {
 /// - `::` directly inside a subscript is two `:`;
 /// - `:` directly inside `SUM_WEIGHT(...)` and `MAX_WEIGHT(...)` is the pair operator;
 /// - `ANY(`, `ALL(`, `SOME(` and `WHERE(` are functions where no subquery or clause can stand;
-/// - `SAMPLE` is no keyword (sqlparser takes it for TABLESAMPLE).
+/// - `SAMPLE` is no keyword (sqlparser takes it for TABLESAMPLE);
+/// - `* EXCEPT SELECT` is a set operation, which sqlparser reads under the name MINUS only: after
+///   `*` it takes EXCEPT for the columns that the star leaves out.
 ///
 /// `tql` off leaves the tokens as they are and only checks.
 pub(crate) fn normalize(
@@ -187,6 +189,15 @@ pub(crate) fn normalize(
                         }
                     }
                     let after = tokens.get(index + 2).map(|t| &t.token);
+                    if word.keyword == Keyword::EXCEPT
+                        && previous == Some(&Token::Mul)
+                        && begins_query(next, after)
+                    {
+                        rewritten = Some(TokenWithSpan {
+                            token: Token::make_keyword("MINUS"),
+                            span: token.span,
+                        });
+                    }
                     if tql && demoted(word.keyword, previous, next, after) {
                         let mut word = word.clone();
                         word.keyword = Keyword::NoKeyword;
@@ -240,6 +251,24 @@ pub(crate) fn normalize(
         .with_hint(format!("add '{}'", closer(frame.kind))));
     }
     Ok(out)
+}
+
+/// True for what follows a set operator, not a list of columns.
+fn begins_query(next: Option<&Token>, after: Option<&Token>) -> bool {
+    let starts = |token: Option<&Token>| match token {
+        Some(Token::Word(word)) => {
+            let begins = [Keyword::SELECT, Keyword::VALUES, Keyword::WITH];
+            word.quote_style.is_none() && begins.contains(&word.keyword)
+        }
+        _ => false,
+    };
+    match next {
+        Some(Token::LParen) => starts(after) || after == Some(&Token::LParen),
+        Some(Token::Word(word)) if [Keyword::ALL, Keyword::DISTINCT].contains(&word.keyword) => {
+            starts(after) || after == Some(&Token::LParen)
+        }
+        next => starts(next),
+    }
 }
 
 fn closer(kind: Kind) -> Token {
@@ -380,24 +409,26 @@ fn demoted(
             calls && !subquery && !previous.is_some_and(|t| is_keyword(t, &set))
         }
         Keyword::WHERE => {
+            let first = previous.is_some_and(|t| is_keyword(t, &[Keyword::SELECT]));
             calls
-                && matches!(
-                    previous,
-                    Some(
-                        Token::Comma
-                            | Token::LParen
-                            | Token::Plus
-                            | Token::Minus
-                            | Token::Div
-                            | Token::Eq
-                            | Token::DoubleEq
-                            | Token::Neq
-                            | Token::Lt
-                            | Token::Gt
-                            | Token::LtEq
-                            | Token::GtEq
-                    )
-                )
+                && (first
+                    || matches!(
+                        previous,
+                        Some(
+                            Token::Comma
+                                | Token::LParen
+                                | Token::Plus
+                                | Token::Minus
+                                | Token::Div
+                                | Token::Eq
+                                | Token::DoubleEq
+                                | Token::Neq
+                                | Token::Lt
+                                | Token::Gt
+                                | Token::LtEq
+                                | Token::GtEq
+                        )
+                    ))
         }
         _ => false,
     }

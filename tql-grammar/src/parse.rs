@@ -7,9 +7,10 @@ use sqlparser::ast::LimitClause;
 use sqlparser::ast::Query;
 use sqlparser::ast::Select;
 use sqlparser::ast::SetExpr;
+use sqlparser::ast::SetOperator;
 use sqlparser::ast::TableFactor;
-use sqlparser::ast::Visit;
 use sqlparser::ast::Visitor;
+use sqlparser::ast::VisitorMut;
 use sqlparser::dialect::Dialect;
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
@@ -31,13 +32,14 @@ use crate::span::Span;
 use crate::statement::Explain;
 use crate::statement::Language;
 use crate::statement::Statement;
+use crate::visit;
 
 /// sqlparser counts several steps for each bracket; brackets themselves are counted before.
 const STEPS: usize = 4;
 /// Bytes of stack for one step of the parser.
 const STACK: usize = 2 << 20;
 
-/// Parses one TQL statement: a query, perhaps behind EXPLAIN [ANALYZE], perhaps with a `;`.
+/// Parses one TQL statement: a query, perhaps behind `EXPLAIN [ANALYZE]`, perhaps with a `;`.
 ///
 /// # Errors
 /// [`SyntaxError`] with the token at fault, also for text beyond `limits`.
@@ -45,7 +47,7 @@ pub fn parse_tql(text: &str, limits: &Limits) -> Result<Statement, SyntaxError> 
     parse(text, Language::Tql, limits)
 }
 
-/// Parses one SQL query, perhaps behind EXPLAIN [ANALYZE], perhaps with a `;`.
+/// Parses one SQL query, perhaps behind `EXPLAIN [ANALYZE]`, perhaps with a `;`.
 ///
 /// # Errors
 /// As [`parse_tql`].
@@ -58,6 +60,16 @@ pub fn parse_sql(text: &str, limits: &Limits) -> Result<Statement, SyntaxError> 
 /// # Errors
 /// As [`parse_tql`].
 pub fn parse(text: &str, language: Language, limits: &Limits) -> Result<Statement, SyntaxError> {
+    let source = tokens(text, language, limits)?;
+    statement_of(source, text, language, limits)
+}
+
+/// The tokens of a text, whitespace included.
+pub(crate) fn tokens(
+    text: &str,
+    language: Language,
+    limits: &Limits,
+) -> Result<Vec<TokenWithSpan>, SyntaxError> {
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
     if bytes > limits.max_query_bytes {
         let limit = limits.max_query_bytes;
@@ -67,8 +79,17 @@ pub fn parse(text: &str, language: Language, limits: &Limits) -> Result<Statemen
         )
         .with_hint("pass long lists as parameters, or raise Limits::max_query_bytes"));
     }
+    tokenize(text, language == Language::Tql)
+}
+
+/// The statement that tokens make; `text` is what they came from.
+pub(crate) fn statement_of(
+    source: Vec<TokenWithSpan>,
+    text: &str,
+    language: Language,
+    limits: &Limits,
+) -> Result<Statement, SyntaxError> {
     let tql = language == Language::Tql;
-    let source = tokenize(text, tql)?;
     let tokens = normalize(&source, limits, tql)?;
     let (explain, tokens) = take_explain(tokens);
     let tokens = one_statement(tokens, text)?;
@@ -79,18 +100,42 @@ pub fn parse(text: &str, language: Language, limits: &Limits) -> Result<Statemen
     let dialect: Box<dyn Dialect> =
         if tql { Box::new(TqlDialect::new(tokens.len())) } else { Box::new(SqlDialect) };
     let query = match parse_query(&tokens, dialect.as_ref(), steps) {
-        Ok(query) => query,
+        Ok(mut query) => {
+            let _ = visit::query_mut(&mut query, &mut OneName);
+            query
+        }
         Err(error) => {
             let error = innermost(&tokens, tql, steps).unwrap_or(error);
             return Err(syntax_error(error, &source, text, tql));
         }
     };
-    if let Some(span) = clauses::first_malformed(&query) {
-        return Err(SyntaxError::new("this clause is not what its grammar says", span)
-            .with_hint("SAMPLE BY takes one weight, ARRANGE BY expressions"));
+    if let Some((takes, span)) = clauses::first_malformed(&query) {
+        return Err(SyntaxError::new(takes, span)
+            .with_hint("remove what follows the first ',', or write it behind another clause"));
     }
     refuse(&query, tql)?;
     Ok(Statement { explain, query })
+}
+
+/// EXCEPT under its one name, however it was written: see [`normalize`].
+struct OneName;
+
+impl VisitorMut for OneName {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let mut open = vec![query.body.as_mut()];
+        while let Some(body) = open.pop() {
+            if let SetExpr::SetOperation { left, op, right, .. } = body {
+                if *op == SetOperator::Minus {
+                    *op = SetOperator::Except;
+                }
+                open.push(left);
+                open.push(right);
+            }
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// The generic dialect without the syntax that is not a plain query.
@@ -200,7 +245,7 @@ fn tokenize(text: &str, tql: bool) -> Result<Vec<TokenWithSpan>, SyntaxError> {
     })
 }
 
-fn keyword(token: Option<&TokenWithSpan>) -> Keyword {
+pub(crate) fn keyword(token: Option<&TokenWithSpan>) -> Keyword {
     match token.map(|t| &t.token) {
         Some(Token::Word(word)) if word.quote_style.is_none() => word.keyword,
         _ => Keyword::NoKeyword,
@@ -330,6 +375,11 @@ fn syntax_error(
         (None, None) => Some(Span::end_of(text)),
     };
     let message = hints::in_our_words(message, found.as_deref());
+    let before = hints::before(source, token);
+    if let Some(error) = hints::misspelt_before(&message, before, found.as_deref(), span) {
+        return error;
+    }
+    let message = hints::after_from(message, before);
     let error = SyntaxError::new(message, span);
     match hints::advice(&error.message, token, source, tql) {
         Some(hint) => error.with_hint(hint),
@@ -338,7 +388,7 @@ fn syntax_error(
 }
 
 /// A token as a message names it.
-fn shown(token: &Token) -> String {
+pub(crate) fn shown(token: &Token) -> String {
     let text = token.to_string();
     if text.chars().count() > 40 {
         let cut: String = text.chars().take(37).collect();
@@ -431,6 +481,6 @@ fn refuse(query: &Query, tql: bool) -> Result<(), SyntaxError> {
         }
     }
     let mut check = Check { tql, error: None };
-    let _ = query.visit(&mut check);
+    let _ = visit::query(query, &mut check);
     check.error.map_or(Ok(()), Err)
 }

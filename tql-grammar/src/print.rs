@@ -20,7 +20,6 @@ use sqlparser::ast::SelectItem;
 use sqlparser::ast::SetExpr;
 use sqlparser::ast::TableFactor;
 use sqlparser::ast::UnaryOperator;
-use sqlparser::ast::VisitMut;
 use sqlparser::ast::VisitorMut;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::tokenizer::Span;
@@ -34,11 +33,12 @@ use crate::statement::Explain;
 use crate::statement::Statement;
 use crate::subscript;
 use crate::subscript::Item;
+use crate::visit;
 
 /// The statement as text of the language it was parsed from.
 pub fn print(statement: &Statement) -> String {
     let mut query = statement.query.clone();
-    let _ = query.visit(&mut Printer);
+    let _ = visit::query_mut(&mut query, &mut Printer);
     let prefix = match statement.explain {
         None => "",
         Some(Explain::Plan) => "EXPLAIN ",
@@ -50,7 +50,7 @@ pub fn print(statement: &Statement) -> String {
 /// An expression as text, subscripts included.
 pub fn print_expr(expr: &Expr) -> String {
     let mut expr = expr.clone();
-    let _ = expr.visit(&mut Printer);
+    let _ = visit::expr_mut(&mut expr, &mut Printer);
     expr.to_string()
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Tokens keep the places they had in the text, so errors still point at them.
 
+use lakebed_core::nearest::nearest;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Span as TokenSpan;
 use sqlparser::tokenizer::Token;
@@ -10,6 +11,7 @@ use sqlparser::tokenizer::TokenWithSpan;
 
 use crate::clauses;
 use crate::error::SyntaxError;
+use crate::keywords;
 use crate::span::Span;
 
 /// What one bracket level, or the whole text, holds so far.
@@ -200,10 +202,15 @@ impl Rewriter<'_> {
     /// Takes a clause of TQL's own off the text, if one begins here.
     fn own_clause(&mut self, name: &str, level: &mut Level) -> Result<bool, SyntaxError> {
         let by = self.word_is(1, &["BY"]);
+        let kind = self.word_is(1, &["SPACE", "TIME"]);
         let start = self.at;
         let (rank, clause, of_select, call, arguments) = match name {
             "EXPAND" if by => (3, "EXPAND BY", true, clauses::EXPAND, self.expand()?),
-            "ACROSS" if level.grouped && self.word_is(1, &["SPACE", "TIME"]) => {
+            "ACROSS" if level.grouped && !kind && self.after_value() && self.word(1).is_some() => {
+                self.at += 1;
+                return self.expected("SPACE or TIME after ACROSS");
+            }
+            "ACROSS" if level.grouped && kind => {
                 let kind = self.word(1).unwrap_or_default();
                 self.at += 2;
                 (4, "ACROSS", true, clauses::ACROSS, vec![Token::SingleQuotedString(kind)])
@@ -239,10 +246,20 @@ impl Rewriter<'_> {
         self.push(level, start, (rank, clause, of_select, call), tokens)
     }
 
-    /// Whether the token before is a value, as before PERCENT.
+    /// Whether the token before ends a value, as before PERCENT.
     fn after_value(&self) -> bool {
-        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|t| {
-            matches!(t.token, Token::Number(..) | Token::Placeholder(_) | Token::RParen)
+        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|t| match &t.token {
+            Token::Number(..)
+            | Token::Placeholder(_)
+            | Token::SingleQuotedString(_)
+            | Token::RParen
+            | Token::RBracket => true,
+            Token::Word(word) => {
+                word.quote_style.is_some()
+                    || !(keywords::is_reserved(&word.value)
+                        || keywords::find(&word.value).is_some())
+            }
+            _ => false,
         })
     }
 
@@ -302,7 +319,7 @@ impl Rewriter<'_> {
         let mut overlap = Token::make_keyword("TRUE");
         if self.word_is(0, &["OVERLAP"]) {
             self.at += 1;
-            if let Some(value) = self.boolean() {
+            if let Some(value) = self.boolean("OVERLAP")? {
                 overlap = value;
             }
         }
@@ -331,7 +348,12 @@ impl Rewriter<'_> {
             self.group(&mut out)?;
             return Ok(out.into_iter().map(|t| t.token).collect());
         }
-        Ok(vec![self.count("SPLIT, a number or ARRAY[...] after UNGROUP BY")?])
+        let near = self.word(0).and_then(|word| nearest(&word, ["SPLIT", "ARRAY"]));
+        let how = self.count("SPLIT, a number or ARRAY[...] after UNGROUP BY");
+        match near {
+            Some(near) => Ok(vec![how.map_err(|e| e.with_hint(format!("did you mean {near}?")))?]),
+            None => Ok(vec![how?]),
+        }
     }
 
     /// `SAMPLE BY e [REPLACE [bool]] [LIMIT n [PERCENT]]` -> e, replace, limit or NULL, percent.
@@ -346,7 +368,7 @@ impl Rewriter<'_> {
         let mut replace = Token::make_keyword("TRUE");
         if self.word_is(0, &["REPLACE"]) {
             self.at += 1;
-            if let Some(value) = self.boolean() {
+            if let Some(value) = self.boolean("REPLACE")? {
                 replace = value;
             }
         }
@@ -409,10 +431,25 @@ impl Rewriter<'_> {
         }
     }
 
-    fn boolean(&mut self) -> Option<Token> {
-        let word = self.word(0).filter(|word| word == "TRUE" || word == "FALSE")?;
-        self.at += 1;
-        Some(Token::make_keyword(&word))
+    /// TRUE or FALSE behind a word that means TRUE alone.
+    fn boolean(&mut self, behind: &str) -> Result<Option<Token>, SyntaxError> {
+        let word = match self.token(0).map(|t| &t.token) {
+            Some(Token::Number(..) | Token::SingleQuotedString(_)) => {
+                return self.expected(&format!("TRUE or FALSE after {behind}"));
+            }
+            _ => self.word(0),
+        };
+        let Some(word) = word else { return Ok(None) };
+        if word == "TRUE" || word == "FALSE" {
+            self.at += 1;
+            return Ok(Some(Token::make_keyword(&word)));
+        }
+        // Anything else would become the name of a column, without a word.
+        let follows = keywords::is_reserved(&word) || keywords::clause_words().any(|w| w == word);
+        if !follows && word != "PERCENT" {
+            return self.expected(&format!("TRUE or FALSE after {behind}"));
+        }
+        Ok(None)
     }
 }
 
@@ -443,7 +480,7 @@ impl Level {
 
 const RANK_PERCENT: u8 = 9;
 
-const ORDER_OF_CLAUSES: &str = "the order is SELECT, FROM, WHERE, EXPAND BY, GROUP BY (ACROSS), \
+pub(crate) const ORDER_OF_CLAUSES: &str = "the order is SELECT, FROM, WHERE, EXPAND BY, GROUP BY (ACROSS), \
      HAVING, UNGROUP BY, ORDER BY, LIMIT, OFFSET, SAMPLE BY, ARRANGE BY";
 
 /// The rank of a standard clause among all clauses.

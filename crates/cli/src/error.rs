@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use lakebed::core::nearest::nearest;
 use thiserror::Error as ThisError;
 
 use crate::units;
@@ -24,7 +25,7 @@ pub enum Error {
     /// A dataset.
     #[error(transparent)]
     Dataset(#[from] lakebed::dataset::Error),
-    /// An import, after which nothing was committed.
+    /// An import or export, after which everything is as it was.
     #[error(transparent)]
     Import(#[from] lakebed::convert::Error),
     /// Rows of a query that could not be written.
@@ -46,6 +47,9 @@ pub enum Error {
         /// How it is written.
         usage: &'static str,
     },
+    /// Ctrl-C.
+    #[error("stopped")]
+    Cancelled,
     /// `verify` found damage.
     #[error("'{url}' is damaged in {places} {}", if *places == 1 { "place" } else { "places" })]
     Damaged {
@@ -76,6 +80,15 @@ impl Error {
         move |source| Error::Query { text: text.to_string(), source: Box::new(source) }
     }
 
+    /// The error of a column that there is not among those of a dataset or result.
+    pub fn no_column(of: &str, column: &str, names: &[&str]) -> Error {
+        let hint = match nearest(column, names.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("it has {}", names.join(", ")),
+        };
+        Error::Refused { message: format!("{of} has no column '{column}'"), hint }
+    }
+
     /// True if the reader of the output has gone.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Error::Output(error) if error.kind() == ErrorKind::BrokenPipe)
@@ -98,6 +111,12 @@ impl Error {
             Error::Import(lakebed::convert::Error::File(_)) => {
                 Some("nothing was committed; --on-error skip leaves such files out and lists them")
             }
+            Error::Import(lakebed::convert::Error::Exists { .. }) => {
+                Some("lakebed export --overwrite replaces it")
+            }
+            Error::Import(lakebed::convert::Error::CannotWrite { .. }) => Some(
+                "a query chooses columns and rows; lakebed help export tells what --base64 and --parts do",
+            ),
             _ => None,
         };
         match hint {

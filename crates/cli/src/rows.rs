@@ -1,6 +1,7 @@
 //! The rows of a query as a table, as JSON lines or as CSV.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -10,10 +11,13 @@ use comfy_table::Table;
 use futures::StreamExt;
 use lakebed::core::HType;
 use lakebed::core::TensorType;
+use lakebed::core::human;
+use lakebed::engine::Cost;
 use lakebed::engine::Language;
 use lakebed::engine::Session;
 use lakebed::engine::result::Cells;
 use serde_json::Map;
+use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::error::Result;
@@ -22,6 +26,8 @@ use crate::units;
 
 /// Rows that a table shows unless told otherwise.
 const TABLE_ROWS: usize = 40;
+/// What the command line says where a table leaves rows out.
+const ALL: &str = "; --max-rows 0 shows all";
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -29,37 +35,78 @@ pub enum Format {
     /// One line a row, large values by type, shape and range.
     #[default]
     Table,
+    /// One small table a row.
+    Record,
     /// One JSON object a line, full values.
     Json,
     /// Comma-separated values with a head, full values; tensors as JSON.
     Csv,
 }
 
-/// Runs a query and writes its rows as they come. `max_rows` of 0 means all.
+/// How the rows of a query are shown.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// How they are written.
+    pub format: Format,
+    /// Rows that are written at most, 0 for all; by default 40 in tables, and all in JSON and CSV.
+    pub max_rows: Option<usize>,
+    /// Whether the time is told.
+    pub timing: bool,
+    /// Whether it is told what was read.
+    pub cost: bool,
+    /// Whether lines are as long as they need to be, however wide the terminal is.
+    pub natural: bool,
+    /// What is said where rows were left out.
+    pub all: &'static str,
+}
+
+impl Shown {
+    /// As `lakebed query` shows them.
+    pub fn new(format: Format, max_rows: Option<usize>) -> Shown {
+        Shown { format, max_rows, timing: true, cost: false, natural: false, all: ALL }
+    }
+
+    fn most(&self) -> usize {
+        match (self.max_rows, self.format) {
+            (Some(0), _) | (None, Format::Json | Format::Csv) => usize::MAX,
+            (Some(rows), _) => rows,
+            (None, Format::Table | Format::Record) => TABLE_ROWS,
+        }
+    }
+}
+
+/// Runs a query and writes its rows as they come. Dropping the future stops it.
 pub async fn run(
     session: &Session,
     language: Language,
     text: &str,
-    format: Format,
-    max_rows: Option<usize>,
+    shown: &Shown,
     out: &mut dyn Write,
 ) -> Result<()> {
     let begun = Instant::now();
     let failed = Error::query(text);
     let query = session.query(language, text).await.map_err(&failed)?;
     tracing::debug!(elapsed = units::time(begun.elapsed()), "planned");
-    let most = match (max_rows, format) {
-        (Some(0), _) | (None, Format::Json | Format::Csv) => usize::MAX,
-        (Some(rows), _) => rows,
-        (None, Format::Table) => TABLE_ROWS,
-    };
-    let mut writer = RowWriter::new(&query.schema(), format);
+    let most = shown.most();
+    let mut writer = RowWriter::new(&query.schema(), shown);
     writer.begin(out)?;
     let mut more = false;
-    let mut stream = query.stream().await.map_err(&failed)?;
-    while !more && let Some(batch) = stream.next().await {
+    let prepared = query.prepare().await.map_err(&failed)?;
+    let plan = Arc::clone(prepared.plan());
+    let mut stream = prepared.stream().map_err(&failed)?;
+    // The work is done by other threads, so that whoever waits here can stop waiting at any time.
+    let (sender, mut batches) = tokio::sync::mpsc::channel(1);
+    let mut reader = JoinSet::new();
+    reader.spawn(async move {
+        while let Some(batch) = stream.next().await {
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+    });
+    while !more && let Some(batch) = batches.recv().await {
         let batch = batch.map_err(&failed)?;
-        let cells = Cells::of_batch(&batch).map_err(&failed)?;
+        let cells = Cells::of_batch(&batch).map_err(|error| failed(error.into()))?;
         for row in 0..batch.num_rows() {
             if writer.rows == most {
                 more = true;
@@ -69,13 +116,22 @@ pub async fn run(
         }
         out.flush()?;
     }
+    drop(batches);
+    if let Some(Err(error)) = reader.join_next().await
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
+    }
     tracing::debug!(elapsed = units::time(begun.elapsed()), rows = writer.rows, "answered");
-    writer.end(begun.elapsed(), more, out)
+    let cost = shown.cost.then(|| Cost::of(&plan));
+    writer.end(shown.timing.then(|| begun.elapsed()), cost, more, out)
 }
 
 /// Writes rows one by one.
 struct RowWriter {
     names: Vec<String>,
+    /// How all rows are asked for.
+    all: &'static str,
     form: Form,
     rows: usize,
 }
@@ -92,16 +148,20 @@ enum Form {
 }
 
 impl RowWriter {
-    fn new(schema: &Schema, format: Format) -> RowWriter {
+    fn new(schema: &Schema, shown: &Shown) -> RowWriter {
         let fields = schema.fields();
         let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
-        let form = match format {
+        let form = match shown.format {
             Format::Json => Form::Json,
             Format::Csv => Form::Csv,
             Format::Table if names == ["plan_type", "plan"] => Form::Plans,
-            Format::Table if table::is_cramped(names.len()) => Form::Records,
+            Format::Record => Form::Records,
+            Format::Table if !shown.natural && table::is_cramped(names.len()) => Form::Records,
             Format::Table => {
-                let mut table = table::table(names.iter());
+                let mut table = match shown.natural {
+                    true => table::natural(names.iter()),
+                    false => table::table(names.iter()),
+                };
                 let is_number = |ty: &TensorType| {
                     ty.is_scalar() && ty.is_numeric() && ty.htype != HType::ClassLabel
                 };
@@ -112,7 +172,7 @@ impl RowWriter {
                 Form::Table(Box::new(table))
             }
         };
-        RowWriter { names, form, rows: 0 }
+        RowWriter { names, all: shown.all, form, rows: 0 }
     }
 
     fn begin(&self, out: &mut dyn Write) -> Result<()> {
@@ -151,19 +211,32 @@ impl RowWriter {
         Ok(())
     }
 
-    fn end(&self, elapsed: Duration, more: bool, out: &mut dyn Write) -> Result<()> {
+    fn end(
+        &self,
+        elapsed: Option<Duration>,
+        cost: Option<Cost>,
+        more: bool,
+        out: &mut dyn Write,
+    ) -> Result<()> {
         match &self.form {
             Form::Json | Form::Csv | Form::Plans => return Ok(()),
             Form::Table(table) => writeln!(out, "{table}")?,
             Form::Records => {}
         }
         let rows = units::count(u64::try_from(self.rows).unwrap_or(u64::MAX), "row");
-        let time = units::time(elapsed);
-        if more {
-            writeln!(out, "the first {rows}, {time}; --max-rows 0 shows all")?;
-        } else {
-            writeln!(out, "{rows}, {time}")?;
+        let mut line = if more { format!("the first {rows}") } else { rows };
+        if let Some(elapsed) = elapsed {
+            line.push_str(&format!(", {}", units::time(elapsed)));
         }
+        if let Some(cost) = cost {
+            let requests = units::count(cost.requests, "request");
+            line.push_str(&format!("; {requests}, {} read", human::bytes(cost.bytes)));
+            if cost.samples_decoded > 0 {
+                line.push_str(&format!(", {} decoded", cost.samples_decoded));
+            }
+        }
+        let all = if more { self.all } else { "" };
+        writeln!(out, "{line}{all}")?;
         Ok(())
     }
 }

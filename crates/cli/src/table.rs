@@ -18,6 +18,13 @@ pub fn table<S: Into<String>>(head: impl IntoIterator<Item = S>) -> Table {
     table
 }
 
+/// A table with its head whose lines are as long as they need to be, for a pager.
+pub fn natural<S: Into<String>>(head: impl IntoIterator<Item = S>) -> Table {
+    let mut table = table(head);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
 /// A table without lines and head, for one record: a name and a value a line.
 pub fn record() -> Table {
     sized(NOTHING)

@@ -14,11 +14,26 @@ use crate::error::Result;
 use crate::units;
 
 /// What the top folder of a dataset may hold.
-const OURS: [&str; 5] = ["lakebed.json", "hint", "log", "meta", "data"];
+const OURS: [&str; 7] = ["lakebed.json", "hint", "waiting", "log", "meta", "data", "keys"];
 
 /// Opens a dataset, perhaps at a version.
 pub async fn open(url: &str) -> Result<Dataset> {
     open_with(url, Options::default()).await
+}
+
+/// Opens a dataset to change it on its branch: a number or a tag behind the `@` is refused, since a
+/// commit goes behind the last one.
+pub async fn open_branch(url: &str, options: Options) -> Result<Dataset> {
+    let dataset = open_with(url, options).await?;
+    match Location::parse(url).version {
+        Some(name) if !dataset.branches().contains_key(&name) => Err(Error::Refused {
+            message: format!("'{url}' names a version, and changes go to the end of a branch"),
+            hint: format!(
+                "leave '@{name}' out, or begin a branch there: lakebed branch {url} NAME"
+            ),
+        }),
+        _ => Ok(dataset),
+    }
 }
 
 /// As [`open`], with options.

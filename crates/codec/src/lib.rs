@@ -18,6 +18,7 @@ mod zstandard;
 
 pub use compression::Codec;
 pub use compression::compress;
+pub use compression::compress_lz4_high;
 pub use compression::decompress;
 pub use error::Error;
 pub use error::Result;

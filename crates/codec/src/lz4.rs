@@ -1,5 +1,7 @@
 //! LZ4, block format.
 
+mod high;
+
 use crate::compression::wrong_length;
 use crate::error::Error;
 use crate::error::Result;
@@ -8,6 +10,11 @@ const WHAT: &str = "lz4 page";
 
 pub(crate) fn compress(raw: &[u8]) -> Vec<u8> {
     lz4_flex::block::compress(raw)
+}
+
+/// As [`compress`], smaller and many times slower.
+pub(crate) fn compress_high(raw: &[u8]) -> Vec<u8> {
+    high::compress(raw).unwrap_or_else(|| compress(raw))
 }
 
 pub(crate) fn decompress(encoded: &[u8], raw_len: usize) -> Result<Vec<u8>> {

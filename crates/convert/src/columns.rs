@@ -8,6 +8,7 @@ use arrow::array::ListBuilder;
 use arrow::array::StringViewBuilder;
 use arrow::array::StructArray;
 use arrow::buffer::Buffer;
+use arrow::buffer::NullBuffer;
 use arrow_schema::DataType;
 use arrow_schema::SchemaRef;
 use lakebed_core::Column;
@@ -36,6 +37,7 @@ pub(crate) fn arrow_schema(schema: &Schema) -> SchemaRef {
 pub(crate) struct ImageBuilder {
     data: BinaryViewBuilder,
     sizes: Vec<i32>,
+    valid: Vec<bool>,
 }
 
 impl ImageBuilder {
@@ -44,7 +46,15 @@ impl ImageBuilder {
         ImageBuilder {
             data: BinaryViewBuilder::new().with_fixed_block_size(block),
             sizes: Vec::new(),
+            valid: Vec::new(),
         }
+    }
+
+    /// A row without image.
+    pub fn push_null(&mut self) {
+        self.data.append_value([]);
+        self.sizes.extend([0, 0, 0]);
+        self.valid.push(false);
     }
 
     pub fn push(&mut self, image: EncodedImage) -> Result<()> {
@@ -58,17 +68,20 @@ impl ImageBuilder {
             self.data.append_value(&image.bytes);
         }
         self.sizes.extend(image.shape);
+        self.valid.push(true);
         Ok(())
     }
 
     pub fn finish(&mut self, column: &Column) -> Result<ArrayRef> {
         let data: ArrayRef = Arc::new(self.data.finish());
         let sizes = std::mem::take(&mut self.sizes);
+        let nulls = NullBuffer::from(std::mem::take(&mut self.valid));
+        let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
         let shape = shape_array(sizes, 3, data.len())?;
         let DataType::Struct(fields) = TensorType::from_column(column).data_type() else {
             return Err(wrong(column, "an encoded image"));
         };
-        Ok(Arc::new(StructArray::try_new(fields, vec![data, shape], None)?))
+        Ok(Arc::new(StructArray::try_new(fields, vec![data, shape], nulls)?))
     }
 }
 

@@ -5,10 +5,15 @@ use std::path::PathBuf;
 
 use thiserror::Error as ThisError;
 
+use crate::export::ExportFormat;
+
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong while importing.
+/// Any error of whoever makes the rows of an export.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What can go wrong while importing or exporting.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
@@ -28,8 +33,10 @@ pub enum Error {
     },
     /// A folder in which no importer finds its format.
     #[error(
-        "nothing to import in '{}': looked for a folder 'Annotations' with .xml files (Pascal VOC) \
-         and for JPEG or PNG images in folders named after their classes; {found}", path.display()
+        "nothing to import in '{}': looked for a folder 'Annotations' with .xml files (Pascal VOC), \
+         for a COCO annotation file, for folders 'images' and 'labels' with .txt files (YOLO), for \
+         .tar files (WebDataset) and for JPEG or PNG images in folders named after their classes; \
+         {found}", path.display()
     )]
     UnknownFormat {
         /// The path as given.
@@ -48,6 +55,50 @@ pub enum Error {
         /// What differs, and what to do.
         reason: String,
     },
+    /// A file or folder that cannot be written.
+    #[error("cannot write '{}': {source}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is something at the destination of an export already.
+    #[error("'{}' exists: choose another name, or allow it to be replaced", path.display())]
+    Exists {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A destination whose name tells no format.
+    #[error(
+        "'{}' does not tell its format: end its name in {}, or name the format", path.display(),
+        ExportFormat::extensions()
+    )]
+    UnknownExport {
+        /// The destination.
+        path: PathBuf,
+    },
+    /// What the source of the rows of an export reports.
+    #[error("{0}")]
+    Rows(#[source] BoxError),
+    /// A writer that fails for a reason of its own.
+    #[error("cannot write {format}: {reason}")]
+    Format {
+        /// The format.
+        format: ExportFormat,
+        /// Why.
+        reason: String,
+    },
+    /// A column or row that a format cannot hold.
+    #[error("column '{column}'{}: {reason}", row.map_or(String::new(), |row| format!(", row {row}")))]
+    CannotWrite {
+        /// The column.
+        column: String,
+        /// The row's position in what is written, from 0.
+        row: Option<u64>,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// What the dataset reports.
     #[error(transparent)]
     Dataset(#[from] lakebed_dataset::Error),
@@ -55,10 +106,10 @@ pub enum Error {
     #[error(transparent)]
     Core(#[from] lakebed_core::Error),
     /// Arrow data that cannot be put together.
-    #[error("cannot put a batch together: {0}")]
+    #[error("a batch is not what its type says: {0}")]
     Arrow(#[from] arrow_schema::ArrowError),
-    /// A reading task that did not come to its end.
-    #[error("reading stopped before its end: {reason}")]
+    /// A task that did not come to its end.
+    #[error("reading or writing stopped before its end: {reason}")]
     Stopped {
         /// Why.
         reason: String,

@@ -8,7 +8,9 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
+use lakebed_core::Schema;
 use lakebed_dataset::Dataset;
+use lakebed_dataset::Writer;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -58,7 +60,8 @@ pub struct Report {
 
 /// Appends all rows of a source to a dataset and commits once, at the end.
 ///
-/// The dataset may have rows already: its order of columns and its class codes hold. Reading goes
+/// The dataset may have rows already: its order of columns and its class codes hold, and classes
+/// that it lacks are added behind its own if `options.grow_classes` says so. Reading goes
 /// on while batches are written; about three batches are in memory at one time. `progress` is
 /// called after every batch.
 ///
@@ -73,7 +76,12 @@ pub async fn ingest(
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Report> {
     let begun = Instant::now();
-    let adapter = Adapter::new(source.schema(), dataset.schema())?;
+    let mut writer = dataset.append()?;
+    let mut schema = lakebed_core::Schema::clone(dataset.schema());
+    if options.grow_classes {
+        grow(&mut schema, source.schema(), &mut writer)?;
+    }
+    let adapter = Adapter::new(source.schema(), &schema)?;
     let message = options.message.clone().unwrap_or_else(|| format!("ingest {}", source.format()));
     let mut at = Progress { rows: 0, total: source.rows(), bytes: 0 };
     let mut report = Report {
@@ -86,7 +94,6 @@ pub async fn ingest(
         skipped_count: 0,
         elapsed: Duration::ZERO,
     };
-    let mut writer = dataset.append()?;
     // The reading task ends with this function, however it ends.
     let mut reading = JoinSet::new();
     let mut events = read_ahead(source.batches(options), &mut reading);
@@ -123,6 +130,25 @@ pub async fn ingest(
     Ok(report)
 }
 
+/// Puts classes that only the source has behind the dataset's, in the commit to come.
+fn grow(schema: &mut Schema, source: &Schema, writer: &mut Writer) -> Result<()> {
+    for column in &mut schema.columns {
+        let found = source.columns.iter().find(|found| found.name == column.name);
+        let Some(found) = found.filter(|found| !found.classes.is_empty()) else { continue };
+        // Another type is for the adapter to refuse.
+        if !column.dtype.is_unsigned_integer() || found.dtype != column.dtype {
+            continue;
+        }
+        writer.add_classes(&column.name, found.classes.iter().map(String::as_str))?;
+        for name in &found.classes {
+            if !column.classes.contains(name) {
+                column.classes.push(name.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Reads on its own task, so that reading goes on while a batch is being written.
 fn read_ahead(
     mut batches: BatchStream,
@@ -146,7 +172,8 @@ fn note(problem: Problem, listed: &mut Vec<Problem>, count: &mut u64) {
     }
 }
 
-fn bytes_of(batch: &RecordBatch) -> u64 {
+/// Bytes of a batch as they are in memory.
+pub(crate) fn bytes_of(batch: &RecordBatch) -> u64 {
     batch.columns().iter().map(bytes_of_array).sum()
 }
 

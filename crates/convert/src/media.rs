@@ -22,12 +22,17 @@ pub(crate) fn load(
     options: &ImportOptions,
 ) -> Result<EncodedImage, Problem> {
     let bytes = files::read(root, file, options.limits.max_page_bytes, "max_page_bytes")?;
+    check(bytes, options).map_err(|cause| Problem::new(file, cause))
+}
+
+/// Decodes an image once, so that nothing unreadable enters a dataset.
+pub(crate) fn check(bytes: Vec<u8>, options: &ImportOptions) -> Result<EncodedImage, String> {
     if bytes.is_empty() {
-        return Err(Problem::new(file, "the file is empty"));
+        return Err("the file is empty".into());
     }
     let info = lakebed_codec::media::verify_complete(&bytes, &options.limits)
-        .map_err(|e| Problem::new(file, e.to_string()))?;
-    let size = |size: u32| i32::try_from(size).map_err(|e| Problem::new(file, e.to_string()));
+        .map_err(|e| e.to_string())?;
+    let size = |size: u32| i32::try_from(size).map_err(|e| e.to_string());
     let shape = [size(info.height)?, size(info.width)?, size(info.channels)?];
     Ok(EncodedImage { bytes, shape })
 }

@@ -1,6 +1,10 @@
 //! How to import.
 
+use std::collections::BTreeMap;
+
 use lakebed_core::Limits;
+
+use crate::table::ColumnType;
 
 /// What happens to a row that cannot be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +31,12 @@ pub struct ImportOptions {
     pub batch_rows: usize,
     /// Bytes of one annotation file at most.
     pub max_annotation_bytes: u64,
+    /// Of tables: the types of columns that are not to be inferred, by name.
+    pub types: BTreeMap<String, ColumnType>,
+    /// Of CSV and JSON lines: types are inferred from this many rows.
+    pub infer_rows: usize,
+    /// Classes that only the source has are added to the dataset's; else they are refused.
+    pub grow_classes: bool,
     /// Bounds for everything that is read. An image file is at most `max_page_bytes` long.
     pub limits: Limits,
 }
@@ -40,6 +50,9 @@ impl Default for ImportOptions {
             batch_bytes: 16 << 20,
             batch_rows: 4096,
             max_annotation_bytes: 64 << 20,
+            types: BTreeMap::new(),
+            infer_rows: 1000,
+            grow_classes: false,
             limits: Limits::default(),
         }
     }

@@ -36,6 +36,11 @@ pub trait Source: Send {
     /// Rows that will be yielded if none is skipped; known from the listing.
     fn rows(&self) -> u64;
 
+    /// True if types are a guess that [`ImportOptions::types`] may overrule: worth a look.
+    fn is_inferred(&self) -> bool {
+        false
+    }
+
     /// Reads everything. Must be polled inside a tokio runtime.
     ///
     /// Memory is bounded by two batches, `parallel` files and, while each is checked, its decoded

@@ -47,6 +47,7 @@ pub(crate) fn put(root: &Path, file: &str, bytes: impl AsRef<[u8]>) {
 }
 
 /// Everything that a source yields.
+#[derive(Debug)]
 pub(crate) struct All {
     pub schema: Schema,
     pub batches: Vec<RecordBatch>,

@@ -120,6 +120,16 @@ impl BoxFormat {
             }
         }
     }
+
+    /// The box of (left, top, right, bottom) in this convention.
+    #[inline]
+    pub fn from_ltrb(self, b: [f64; 4]) -> [f64; 4] {
+        match self {
+            BoxFormat::Ltrb => b,
+            BoxFormat::Ltwh => [b[0], b[1], b[2] - b[0], b[3] - b[1]],
+            BoxFormat::Ccwh => [(b[0] + b[2]) / 2.0, (b[1] + b[3]) / 2.0, b[2] - b[0], b[3] - b[1]],
+        }
+    }
 }
 
 impl fmt::Display for BoxFormat {

@@ -6,10 +6,12 @@
 //! Read first: [`schema`] (what a column is), [`tensor_type`] (how a column appears in Arrow),
 //! [`subscript`] (what `x[1:3, ::2, 0]` means).
 
+pub mod cells;
 pub mod dtype;
 pub mod env;
 pub mod error;
 pub mod htype;
+pub mod human;
 pub mod ids;
 pub mod limits;
 pub mod nearest;

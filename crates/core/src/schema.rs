@@ -214,6 +214,21 @@ impl Column {
         self
     }
 
+    /// True if values that were written for `older`, the same column before, are values of this one:
+    /// classes may have been added behind the others, and the name may differ.
+    pub fn stores_like(&self, older: &Column) -> bool {
+        self.is_formed_like(older) && self.classes.starts_with(&older.classes)
+    }
+
+    /// As [`Column::stores_like`], but that class codes may mean other classes.
+    pub fn is_formed_like(&self, older: &Column) -> bool {
+        self.dtype == older.dtype
+            && self.dims == older.dims
+            && self.sequence == older.sequence
+            && self.compression == older.compression
+            && (self.nullable || !older.nullable)
+    }
+
     /// Number of dimensions of one value.
     pub fn ndim(&self) -> usize {
         self.dims.len()

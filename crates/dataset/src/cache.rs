@@ -10,9 +10,11 @@ use lakebed_core::ColumnId;
 use lakebed_core::ObjectId;
 use lakebed_format::Directory;
 use lakebed_format::ManifestHeader;
+use lakebed_format::tree::Node;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::read::CachedPatch;
 use crate::read::Section;
 
 /// A manifest: its header, its sections' bytes where they came along, and the sections parsed.
@@ -43,13 +45,18 @@ impl Manifest {
 pub(crate) struct Caches {
     pub manifests: Cache<ObjectId, Arc<Manifest>, ManifestWeight>,
     pub directories: Cache<(ObjectId, u64), Arc<Directory>, DirectoryWeight>,
+    pub patches: Cache<(ObjectId, u64), Arc<CachedPatch>, PatchWeight>,
+    /// Nodes of fragment trees: versions share most of theirs.
+    pub nodes: Cache<ObjectId, Arc<Node>, NodeWeight>,
 }
 
 impl Caches {
     pub fn new(bytes: u64) -> Caches {
         Caches {
             manifests: Cache::with_weighter(256, bytes / 4, ManifestWeight),
-            directories: Cache::with_weighter(1024, bytes - bytes / 4, DirectoryWeight),
+            directories: Cache::with_weighter(1024, bytes / 2, DirectoryWeight),
+            patches: Cache::with_weighter(256, bytes / 8, PatchWeight),
+            nodes: Cache::with_weighter(1024, bytes / 8, NodeWeight),
         }
     }
 }
@@ -63,6 +70,28 @@ impl Weighter<ObjectId, Arc<Manifest>> for ManifestWeight {
         let header = manifest.header.sections.len() * 64;
         // Parsed sections come to about twice their bytes.
         u64::try_from(1024 + header + 3 * raw).unwrap_or(u64::MAX)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct PatchWeight;
+
+impl Weighter<(ObjectId, u64), Arc<CachedPatch>> for PatchWeight {
+    fn weight(&self, _: &(ObjectId, u64), patch: &Arc<CachedPatch>) -> u64 {
+        u64::try_from(patch.memory()).unwrap_or(u64::MAX)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct NodeWeight;
+
+impl Weighter<ObjectId, Arc<Node>> for NodeWeight {
+    fn weight(&self, _: &ObjectId, node: &Arc<Node>) -> u64 {
+        let bytes = match &**node {
+            Node::Fragments(list) => size_of_val(list.as_slice()),
+            Node::Nodes(list) => size_of_val(list.as_slice()),
+        };
+        u64::try_from(256 + bytes).unwrap_or(u64::MAX)
     }
 }
 

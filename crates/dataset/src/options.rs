@@ -19,18 +19,31 @@ pub enum Verify {
 pub struct Options {
     /// Clock and randomness.
     pub env: Env,
+    /// Who commits, for the log; at most 256 bytes.
+    pub author: Option<String>,
     /// What input may cost.
     pub limits: Limits,
     /// When samples are compared with their checksums.
     pub verify: Verify,
     /// Bytes of manifests and directories that are kept.
     pub cache_bytes: u64,
+    /// Bytes of blocks that are kept of a remote store, so that near samples share a request and
+    /// what was read stays: a part of the memory of this process beside
+    /// [`Options::cache_bytes`]. 0 keeps none; a local disk has the system's own cache, and keeps
+    /// none here.
+    pub block_cache_bytes: u64,
     /// Bytes that one writer buffers over all columns.
     pub buffer_bytes: usize,
     /// Bytes of samples that a chunk aims for.
     pub chunk_bytes: usize,
+    /// Tensors of more bytes than this are written in tiles of about an eighth of it, so that a
+    /// slice of one reads the tiles that it meets.
+    pub tiled_above_bytes: usize,
     /// Bytes after which a writer begins another pack.
     pub pack_bytes: u64,
+    /// Bytes of names (branches, tags, views) in a log entry; of more, most go into an object of
+    /// their own, and an entry holds those that were set since.
+    pub inline_refs_bytes: usize,
     /// Bytes of payload that all reads of this dataset may have in flight.
     pub in_flight_bytes: u64,
     /// Reads that decode at the same time; 0 for one a core.
@@ -51,12 +64,16 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             env: Env::system(),
+            author: None,
             limits: Limits::default(),
             verify: Verify::default(),
             cache_bytes: 64 << 20,
+            block_cache_bytes: 64 << 20,
             buffer_bytes: 64 << 20,
             chunk_bytes: lakebed_format::CHUNK_TARGET,
+            tiled_above_bytes: lakebed_format::CHUNK_TARGET,
             pack_bytes: 512 << 20,
+            inline_refs_bytes: lakebed_format::entry::MAX_INLINE_REFS,
             in_flight_bytes: 256 << 20,
             decode_threads: 0,
             memory_map: false,

@@ -8,12 +8,17 @@ use lakebed_format::ColumnSection;
 use lakebed_format::Directory;
 use lakebed_format::Entry;
 use lakebed_format::FragmentPointer;
+use lakebed_format::KeyNote;
 use lakebed_format::ManifestHeader;
 use lakebed_format::NodePointer;
+use lakebed_format::Overlay;
+use lakebed_format::Patch;
+use lakebed_format::Region;
 use lakebed_format::checksum::Checksum;
 use lakebed_format::checksum::Running;
 use lakebed_format::entry;
 use lakebed_format::entry::SchemaPlace;
+use lakebed_format::tree::EXPLICIT_IDS;
 use lakebed_format::tree::Node;
 
 use crate::dataset::Dataset;
@@ -31,8 +36,10 @@ pub struct Damage {
     pub object: String,
     /// The column whose samples are hit, where they are.
     pub column: Option<String>,
-    /// Row ids that are hit, where they are known.
+    /// Row ids that are hit, where they follow each other.
     pub rows: Option<Range<u64>>,
+    /// Rows of the pack that are hit, counted from its first.
+    pub pack_rows: Option<Range<u64>>,
     /// What does not hold.
     pub reason: String,
 }
@@ -45,6 +52,8 @@ impl std::fmt::Display for Damage {
         }
         if let Some(rows) = &self.rows {
             write!(f, "row ids {} to {}: ", rows.start, rows.end.saturating_sub(1))?;
+        } else if let Some(rows) = &self.pack_rows {
+            write!(f, "rows {} to {} of the pack: ", rows.start, rows.end.saturating_sub(1))?;
         }
         f.write_str(&self.reason)
     }
@@ -73,8 +82,9 @@ struct Check<'a, F> {
 }
 
 impl Dataset {
-    /// Reads every object that the marker, the hint and the versions up to this one use, and
-    /// compares every byte with its checksum, padding included. Goes on after damage.
+    /// Reads every object that the marker, the hint and the retained versions use (at an older
+    /// version: those up to it), and compares every byte with its checksum, padding included. Goes on
+    /// after damage.
     ///
     /// `progress` is told the objects and bytes read so far.
     ///
@@ -113,22 +123,42 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
                 }
             }
         }
-        for number in 0..=dataset.version() {
-            let found = head::entry(dataset.url(), &*dataset.shared.store, number).await;
-            self.report.entries += 1;
-            match found {
-                Ok(Some(entry)) => {
-                    let size = entry.to_bytes().map_or(0, |bytes| bytes.len());
-                    self.count(size);
-                    self.entry(&entry).await?;
+        let views: Vec<Region> = dataset.log.refs.views.values().map(|view| view.region).collect();
+        for region in views {
+            self.region(&region).await?;
+        }
+        for number in dataset.checked() {
+            let known = self.report.damage.len();
+            let checked = self.number(number).await;
+            if checked.is_err() || self.report.damage.len() > known {
+                // What a collection took of a version that was given up meanwhile is no damage; if
+                // the newest entry cannot be read, that is damage of its own.
+                if dataset.expired_since(number).await.unwrap_or(false) {
+                    self.report.damage.truncate(known);
+                    continue;
                 }
-                Ok(None) => self.damage(&Entry::key(number), "it is missing".into()),
-                Err(e) if e.is_damage() => self.damage(&Entry::key(number), e.to_string()),
-                Err(Error::Format(e)) => self.damage(&Entry::key(number), e.to_string()),
-                Err(e) => return Err(e),
             }
+            checked?;
         }
         Ok(self.report)
+    }
+
+    async fn number(&mut self, number: u64) -> Result<()> {
+        let dataset = self.dataset;
+        let found = head::entry(dataset.url(), &*dataset.shared.store, number).await;
+        self.report.entries += 1;
+        match found {
+            Ok(Some(entry)) => {
+                let size = entry.to_bytes().map_or(0, |bytes| bytes.len());
+                self.count(size);
+                self.entry(&entry).await?;
+            }
+            Ok(None) => self.damage(&Entry::key(number), "it is missing".into()),
+            Err(e) if e.is_damage() => self.damage(&Entry::key(number), e.to_string()),
+            Err(Error::Format(e)) => self.damage(&Entry::key(number), e.to_string()),
+            Err(e) => return Err(e),
+        }
+        Ok(())
     }
 
     fn count(&mut self, bytes: usize) {
@@ -139,7 +169,8 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
 
     fn damage(&mut self, object: &str, reason: String) {
         let object = object.to_string();
-        self.report.damage.push(Damage { object, column: None, rows: None, reason });
+        let nowhere = Damage { object, column: None, rows: None, pack_rows: None, reason };
+        self.report.damage.push(nowhere);
     }
 
     /// An object's bytes; a missing one is damage.
@@ -162,6 +193,15 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
         if entry.dataset != self.dataset.id() {
             self.damage(&key, format!("it is of dataset {}", entry.dataset));
         }
+        if let Some(own) = &entry.idempotency_key {
+            // Without it, a repeated commit would be a second one.
+            let object = KeyNote::object(own);
+            if let Some(bytes) = self.object(&object).await?
+                && let Err(e) = KeyNote::from_bytes(own, &bytes)
+            {
+                self.damage(&object, e.to_string());
+            }
+        }
         let schema = match &entry.schema {
             SchemaPlace::Inline(schema) => Some(schema.clone()),
             SchemaPlace::Object { object, checksum, .. } => {
@@ -182,15 +222,74 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
                 continue;
             }
             match Node::from_bytes(&bytes) {
+                Ok(node) if node.totals() != pointer.totals => {
+                    self.damage(&key, "its totals differ from its parent's".into());
+                }
                 Ok(Node::Fragments(list)) => fragments.extend(list),
                 Ok(Node::Nodes(list)) => nodes.extend(list),
                 Err(e) => self.damage(&key, e.to_string()),
             }
         }
+        if let Some(region) = entry.change.touched() {
+            self.region(region).await?;
+        }
+        if let Some(region) = entry.refs.object() {
+            self.region(region).await?;
+        }
         for fragment in fragments {
             let key = fragment.object.key("data");
             if self.seen.insert(key.clone()) {
                 self.pack(&key, &fragment, &schema).await?;
+            }
+            if let Some(patch) = &fragment.patch {
+                self.patch(&fragment, &patch.region, &schema).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A part of an object under `meta/` that has its own checksum; `None` if it was read before or
+    /// is damaged.
+    async fn region(&mut self, region: &Region) -> Result<Option<bytes::Bytes>> {
+        let key = region.object.key("meta");
+        if !self.seen.insert(format!("{key}@{}", region.offset)) {
+            return Ok(None);
+        }
+        let range = range_of(region.offset, region.length);
+        match self.dataset.shared.store.get_range(&key, range).await {
+            Ok(bytes) if region.checksum.matches(&bytes) => {
+                self.count(bytes.len());
+                return Ok(Some(bytes));
+            }
+            Ok(_) => self.damage(&key, "its checksum does not match".into()),
+            Err(e) if e.is_not_found() => self.damage(&key, "it is missing".into()),
+            Err(e @ lakebed_store::Error::Truncated { .. }) => self.damage(&key, e.to_string()),
+            Err(e) => return Err(e.into()),
+        }
+        Ok(None)
+    }
+
+    /// A patch, and the packs that it points to: of new values, and of a folded fragment's chunks.
+    async fn patch(
+        &mut self,
+        fragment: &FragmentPointer,
+        region: &Region,
+        schema: &Schema,
+    ) -> Result<()> {
+        let Some(bytes) = self.region(region).await? else { return Ok(()) };
+        let limits = self.dataset.shared.options.limits.clone();
+        let patch = match Patch::from_bytes(&bytes, fragment.rows, &limits) {
+            Ok(patch) => patch,
+            Err(e) => {
+                self.damage(&region.object.key("meta"), e.to_string());
+                return Ok(());
+            }
+        };
+        let folded = patch.packs.iter().map(|pack| pack.fragment(EXPLICIT_IDS, fragment.stamp));
+        for pack in patch.overlays.iter().map(Overlay::fragment).chain(folded) {
+            let key = pack.object.key("data");
+            if self.seen.insert(key.clone()) {
+                self.pack(&key, &pack, schema).await?;
             }
         }
         Ok(())
@@ -300,6 +399,10 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
             for (chunk, stats) in section.chunks.iter().zip(&section.stats) {
                 let rows = first_row..first_row + stats.rows;
                 first_row = rows.end;
+                if chunk.object.is_some() {
+                    // It lies in another pack, which is looked through for itself.
+                    continue;
+                }
                 let range = range_of(chunk.directory_offset, chunk.directory_length);
                 let directory = store.get_range(key, range).await?;
                 if !chunk.directory_checksum.matches(&directory) {
@@ -338,11 +441,16 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
         pointer: &FragmentPointer,
         reason: String,
     ) {
-        let id = |row: u64| pointer.first_row_id.saturating_add(row);
+        let (object, column) = (key.to_string(), Some(column.to_string()));
+        let ids = match pointer.first_row_id {
+            EXPLICIT_IDS => None,
+            first => Some(first.saturating_add(rows.start)..first.saturating_add(rows.end)),
+        };
         self.report.damage.push(Damage {
-            object: key.to_string(),
-            column: Some(column.to_string()),
-            rows: Some(id(rows.start)..id(rows.end)),
+            object,
+            column,
+            rows: ids,
+            pack_rows: Some(rows),
             reason,
         });
     }

@@ -257,6 +257,17 @@ async fn ragged_tensors_keep_shapes_empties_and_nulls_apart() {
         let sizes = shapes.as_fixed_size_list();
         assert!(sizes.is_null(3));
         assert_eq!(&sizes.values().as_primitive::<Int32Type>().values()[..6], &[2, 4, 3, 4, 0, 4]);
+        for (axis, expected) in [(0, [2, 3, 0, 0]), (1, [4, 4, 0, 4])] {
+            let sizes = read(&dataset, "b", Part::Size { axis }, Rows::Range(2..6)).await;
+            assert!(sizes.is_null(3));
+            let sizes = sizes.as_primitive::<Int32Type>().values();
+            let whole = shapes.as_fixed_size_list().values().as_primitive::<Int32Type>().clone();
+            let whole: Vec<i32> = whole.values().iter().skip(axis).step_by(2).copied().collect();
+            assert_eq!(sizes[..2], expected[..2]);
+            assert_eq!(sizes.to_vec(), whole);
+            let some = read(&dataset, "b", Part::Size { axis }, Rows::List(vec![2, 3, 7])).await;
+            assert_eq!(some.as_primitive::<Int32Type>().values()[..2], expected[..2]);
+        }
         let fragment = dataset.fragments().await.unwrap()[0].clone();
         let id = dataset.schema().column("b").unwrap().id;
         let request = ReadRequest {

@@ -40,12 +40,14 @@ use lakebed_core::Layout;
 use lakebed_core::Limits;
 use lakebed_core::TensorBuilder;
 use lakebed_core::TensorType;
+use lakebed_functions::TensorUdf;
 
 /// Name of the function.
 pub const TENSOR_DECODE: &str = "tensor_decode";
 
 /// Functions that read encoded samples as they are.
-const READS_ENCODED: [&str; 3] = [TENSOR_DECODE, "tensor_shape", "tensor_is_null"];
+const READS_ENCODED: [&str; 6] =
+    [TENSOR_DECODE, "tensor_shape", "tensor_size", "tensor_ndim", "tensor_dtype", "tensor_is_null"];
 
 /// `tensor_decode(x)`: encoded images as pixels `u8[height, width, channels]`; anything else as it
 /// is.
@@ -228,8 +230,9 @@ impl DecodeArguments {
     fn rewrite(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let Expr::ScalarFunction(mut call) = expr else { return Ok(Transformed::no(expr)) };
         let name = call.func.name();
+        // Functions that users brought see decoded tensors, as ours do.
         let reads_pixels =
-            lakebed_functions::by_udf_name(name).is_some() && !READS_ENCODED.contains(&name);
+            TensorUdf::of_udf(&call.func).is_some() && !READS_ENCODED.contains(&name);
         if !reads_pixels {
             return Ok(Transformed::no(Expr::ScalarFunction(call)));
         }

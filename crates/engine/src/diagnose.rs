@@ -5,9 +5,12 @@ use std::ops::ControlFlow;
 use datafusion::common::DataFusionError;
 use datafusion::common::SchemaError;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as DataFusionStatement;
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::ast::GroupByExpr;
+use datafusion::sql::sqlparser::ast::JoinConstraint;
+use datafusion::sql::sqlparser::ast::JoinOperator;
 use datafusion::sql::sqlparser::ast::OrderByKind;
 use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::ast::Select;
@@ -16,39 +19,29 @@ use datafusion::sql::sqlparser::ast::SetExpr;
 use datafusion::sql::sqlparser::ast::Spanned;
 use datafusion::sql::sqlparser::ast::Statement;
 use datafusion::sql::sqlparser::ast::TableWithJoins;
-use datafusion::sql::sqlparser::ast::Visit;
 use datafusion::sql::sqlparser::ast::Visitor;
 use lakebed_core::nearest::nearest;
+use lakebed_grammar::Language;
 use lakebed_grammar::Span;
+use lakebed_grammar::visit;
 
 use crate::error::Error;
 use crate::error::plain_message;
 use crate::lower::walk;
+use crate::places::Places;
+use crate::spoken::spoken;
+use crate::types;
 
 /// Expressions that are planned alone in search of the one at fault.
 const MOST_TRIALS: usize = 500;
 
-/// Signs of the operators' functions.
-const SIGNS: [(&str, &str); 15] = [
-    ("tensor_eq", "=="),
-    ("tensor_ne", "!="),
-    ("tensor_lt", "<"),
-    ("tensor_le", "<="),
-    ("tensor_gt", ">"),
-    ("tensor_ge", ">="),
-    ("tensor_add", "+"),
-    ("tensor_sub", "-"),
-    ("tensor_mul", "*"),
-    ("tensor_div", "/"),
-    ("tensor_mod", "%"),
-    ("tensor_pow", "^"),
-    ("tensor_and", "AND"),
-    ("tensor_or", "OR"),
-    ("tensor_not", "NOT"),
-];
-
 /// The error for a tree that the planner refused.
-pub(crate) async fn planning(error: DataFusionError, tree: &Query, state: &SessionState) -> Error {
+pub(crate) async fn planning(
+    error: DataFusionError,
+    tree: &Query,
+    state: &SessionState,
+    language: Language,
+) -> Error {
     if let Some(found) = missing_column(&error) {
         return found;
     }
@@ -61,25 +54,29 @@ pub(crate) async fn planning(error: DataFusionError, tree: &Query, state: &Sessi
             .first()
             .map(|help| help.message.clone())
             .or_else(|| diagnostic.notes.first().map(|note| note.message.clone()));
-        return Error::Planning { message: sentence(&diagnostic.message), span, help };
+        let (message, advice) = spoken(&diagnostic.message, language);
+        return Error::Planning { message, span, help: help.or(advice) };
     }
     let message = plain_message(&error);
-    let span = fault(&message, tree, state).await;
-    with_advice(message, span)
+    let span = fault(&message, tree, state, language).await;
+    let span = span.or_else(|| Places::of(tree, language).find(&message));
+    with_advice(&message, span, language)
 }
 
-/// The error of a rule, after planning: no place is known any more.
-pub(crate) fn late(error: DataFusionError) -> Error {
+/// The error of a rule, after planning.
+pub(crate) fn late(error: DataFusionError, places: &Places) -> Error {
     match error.find_root() {
         DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
-            with_advice(plain_message(&error), None)
+            let message = plain_message(&error);
+            let span = places.find(&message);
+            with_advice(&message, span, places.language())
         }
-        _ => Error::execution(error),
+        _ => Error::execution(error).placed(places),
     }
 }
 
-fn with_advice(message: String, span: Option<Span>) -> Error {
-    let help = if message.contains("must be part of the GROUP BY")
+fn with_advice(message: &str, span: Option<Span>, language: Language) -> Error {
+    let advice = if message.contains("must be part of the GROUP BY")
         || message.contains("must appear in the GROUP BY")
     {
         Some("add it to GROUP BY, or collect its values with ARRAY_AGG".to_string())
@@ -88,31 +85,25 @@ fn with_advice(message: String, span: Option<Span>) -> Error {
     } else {
         None
     };
-    Error::Planning { message: spoken(&message), span, help }
+    let (message, help) = spoken(message, language);
+    Error::Planning { message, span, help: help.or(advice) }
 }
 
-/// Names of functions as people write them.
-fn spoken(message: &str) -> String {
-    let Some((name, rest)) = message.split_once(' ') else { return sentence(message) };
-    let plain = name.trim_end_matches(':');
-    let colon = if plain.len() == name.len() { "" } else { ":" };
-    if let Some((_, sign)) = SIGNS.iter().find(|(udf, _)| *udf == plain) {
-        return format!("{sign}{colon} {rest}");
-    }
-    let entry = lakebed_functions::catalogue().iter().find(|entry| entry.udf == plain);
-    match entry.and_then(|entry| entry.tql.first()) {
-        Some(name) => format!("{name}{colon} {rest}"),
-        None => sentence(message),
-    }
-}
-
-/// Without the prefixes that say which layer speaks.
-fn sentence(message: &str) -> String {
-    let mut text = message;
-    for prefix in ["Error during planning: ", "Execution error: ", "Schema error: "] {
-        text = text.strip_prefix(prefix).unwrap_or(text);
-    }
-    text.to_string()
+/// A plan whose types have been looked at. Some of them only the analyzer looks at; it runs here
+/// for its errors, while the tree with its places is at hand.
+///
+/// # Errors
+/// Those of planning.
+pub(crate) async fn checked(
+    statement: Statement,
+    state: &SessionState,
+    language: Language,
+) -> Result<LogicalPlan, DataFusionError> {
+    let statement = DataFusionStatement::Statement(Box::new(statement));
+    let plan = state.statement_to_plan(statement).await?;
+    types::check(&plan, language)?;
+    state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
+    Ok(plan)
 }
 
 fn missing_column(error: &DataFusionError) -> Option<Error> {
@@ -130,7 +121,12 @@ fn missing_column(error: &DataFusionError) -> Option<Error> {
 ///
 /// DataFusion's errors about types carry no place; planning each expression over the same FROM
 /// finds it, and costs only where a query has failed already.
-async fn fault(message: &str, tree: &Query, state: &SessionState) -> Option<Span> {
+async fn fault(
+    message: &str,
+    tree: &Query,
+    state: &SessionState,
+    language: Language,
+) -> Option<Span> {
     let mut trials = 0;
     for (from, exprs) in blocks(tree) {
         for expr in exprs {
@@ -141,11 +137,8 @@ async fn fault(message: &str, tree: &Query, state: &SessionState) -> Option<Span
                     return None;
                 }
                 let trial = crate::lower::select_one(part.clone(), from.clone());
-                let planned = state
-                    .statement_to_plan(DataFusionStatement::Statement(Box::new(Statement::Query(
-                        Box::new(trial),
-                    ))))
-                    .await;
+                let trial = Statement::Query(Box::new(trial));
+                let planned = checked(trial, state, language).await;
                 if planned.is_err_and(|error| plain_message(&error) == message) {
                     return Some(span);
                 }
@@ -182,14 +175,36 @@ fn blocks(tree: &Query) -> Vec<(Vec<TableWithJoins>, Vec<Expr>)> {
                 {
                     exprs.extend(keys.iter().map(|key| key.expr.clone()));
                 }
-                self.found.push((select.from.clone(), exprs));
+                let (from, mut conditions) = without_conditions(&select.from);
+                conditions.append(&mut exprs);
+                self.found.push((from, conditions));
             }
             ControlFlow::Continue(())
         }
     }
     let mut blocks = Blocks { found: Vec::new() };
-    let _ = tree.visit(&mut blocks);
+    let _ = visit::query(tree, &mut blocks);
     blocks.found
+}
+
+/// The same tables joined without condition, and the conditions: one of them may be at fault.
+fn without_conditions(from: &[TableWithJoins]) -> (Vec<TableWithJoins>, Vec<Expr>) {
+    let (mut from, mut conditions) = (from.to_vec(), Vec::new());
+    for join in from.iter_mut().flat_map(|table| &mut table.joins) {
+        let on = match &join.join_operator {
+            JoinOperator::Join(JoinConstraint::On(on))
+            | JoinOperator::Inner(JoinConstraint::On(on))
+            | JoinOperator::Left(JoinConstraint::On(on))
+            | JoinOperator::LeftOuter(JoinConstraint::On(on))
+            | JoinOperator::Right(JoinConstraint::On(on))
+            | JoinOperator::RightOuter(JoinConstraint::On(on))
+            | JoinOperator::FullOuter(JoinConstraint::On(on)) => on.clone(),
+            _ => continue,
+        };
+        conditions.push(on);
+        join.join_operator = JoinOperator::CrossJoin(JoinConstraint::None);
+    }
+    (from, conditions)
 }
 
 fn of_select(select: &Select) -> Vec<Expr> {

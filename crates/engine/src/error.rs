@@ -5,6 +5,9 @@ use lakebed_grammar::Span;
 use lakebed_grammar::SyntaxError;
 use thiserror::Error as ThisError;
 
+use crate::places::Places;
+use crate::spoken::spoken;
+
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -45,12 +48,16 @@ pub enum Error {
         /// Why.
         #[source]
         source: Box<lakebed_dataset::Error>,
+        /// What to write instead, where a name is near.
+        help: Option<String>,
     },
     /// The query failed while it ran.
     #[error("{message}")]
     Execution {
         /// What went wrong, without the layers that passed it on.
         message: String,
+        /// The part of the query that was being computed, where one is known.
+        span: Option<Span>,
         /// The error as DataFusion gave it.
         #[source]
         source: Box<DataFusionError>,
@@ -83,6 +90,7 @@ impl Error {
             Error::Syntax(error) => error.span,
             Error::Planning { span, .. }
             | Error::Unsupported { span, .. }
+            | Error::Execution { span, .. }
             | Error::Dataset { span, .. } => *span,
             _ => None,
         }
@@ -92,7 +100,9 @@ impl Error {
     pub fn help(&self) -> Option<&str> {
         match self {
             Error::Syntax(error) => error.hint.as_deref(),
-            Error::Planning { help, .. } | Error::Unsupported { help, .. } => help.as_deref(),
+            Error::Planning { help, .. }
+            | Error::Unsupported { help, .. }
+            | Error::Dataset { help, .. } => help.as_deref(),
             _ => None,
         }
     }
@@ -113,7 +123,19 @@ impl Error {
 
     /// The error of a running plan.
     pub(crate) fn execution(source: DataFusionError) -> Error {
-        Error::Execution { message: plain_message(&source), source: Box::new(source) }
+        Error::Execution { message: plain_message(&source), span: None, source: Box::new(source) }
+    }
+
+    /// The same error in the query's own words, with its place, if it failed while running and the
+    /// place is known.
+    pub(crate) fn placed(mut self, places: &Places) -> Error {
+        if let Error::Execution { message, span, .. } = &mut self
+            && span.is_none()
+        {
+            *span = places.find(message);
+            (*message, _) = spoken(message, places.language());
+        }
+        self
     }
 }
 

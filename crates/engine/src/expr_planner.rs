@@ -11,13 +11,16 @@ use arrow_schema::Field;
 use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 use datafusion::common::DFSchema;
 use datafusion::common::Result;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::ExprSchemable;
+use datafusion::logical_expr::GetFieldAccess;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::planner::PlannerResult;
 use datafusion::logical_expr::planner::RawBinaryExpr;
+use datafusion::logical_expr::planner::RawFieldAccessExpr;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakebed_core::DType;
 use lakebed_core::TensorType;
@@ -60,6 +63,9 @@ impl Operators {
 
     /// The function for an operator between two kinds; `None` for DataFusion's own operator.
     fn choose(&self, op: &BinaryOperator, left: Kind, right: Kind) -> Option<&'static str> {
+        if let (BinaryOperator::Arrow | BinaryOperator::LongArrow, Kind::Json) = (op, left) {
+            return Some(if *op == BinaryOperator::Arrow { "json_get" } else { "json_get_text" });
+        }
         let name = function_of(op)?;
         let either = |kind: Kind| left == kind || right == kind;
         if self.language == Language::Sql {
@@ -101,14 +107,55 @@ impl Operators {
 }
 
 impl ExprPlanner for Operators {
+    /// SQL's subscripts count from 1, and from the end where they are negative; beyond the ends
+    /// they are null. TQL's never come here: the lowering makes calls of them.
+    fn plan_field_access(
+        &self,
+        expr: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        let GetFieldAccess::ListIndex { key } = &expr.field_access else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        let (Expr::Literal(key, _), Some(Kind::Tensor), Some(function)) = (
+            key.as_ref(),
+            self.kind(&expr.expr, schema),
+            self.functions.get("tensor_slice_or_null"),
+        ) else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        let ScalarValue::Int64(Some(place)) = key.cast_to(&DataType::Int64)? else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        let place = match place {
+            // There is no element 0.
+            0 => i64::MAX,
+            place => place - i64::from(place > 0),
+        };
+        let subscript = Expr::Literal(ScalarValue::from(place.to_string()), None);
+        Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(
+            Arc::clone(function),
+            vec![expr.expr, subscript],
+        ))))
+    }
+
     fn plan_binary_op(
         &self,
         expr: RawBinaryExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let (op, strict) = unmarked(&expr.op);
+        let expr = RawBinaryExpr { op, ..expr };
         let kinds = (self.kind(&expr.left, schema), self.kind(&expr.right, schema));
         let (Some(left), Some(right)) = kinds else { return Ok(PlannerResult::Original(expr)) };
-        let function = self.choose(&expr.op, left, right).and_then(|name| self.functions.get(name));
+        // Only two arrays have shapes that may differ; of all else a condition and what is shown
+        // are one expression.
+        let strict = strict && left == Kind::Tensor && right == Kind::Tensor;
+        let name = match strict_function_of(&expr.op).filter(|_| strict) {
+            Some(name) => Some(name),
+            None => self.choose(&expr.op, left, right),
+        };
+        let function = name.and_then(|name| self.functions.get(name));
         Ok(match function {
             Some(function) => PlannerResult::Planned(Expr::ScalarFunction(
                 ScalarFunction::new_udf(Arc::clone(function), vec![expr.left, expr.right]),
@@ -162,7 +209,8 @@ fn kind_of(field: &Field, language: Language) -> Kind {
     }
 }
 
-fn function_of(op: &BinaryOperator) -> Option<&'static str> {
+/// The tensor function that computes an operator, if one does.
+pub(crate) fn function_of(op: &BinaryOperator) -> Option<&'static str> {
     Some(match op {
         BinaryOperator::Eq => "tensor_eq",
         BinaryOperator::NotEq => "tensor_ne",
@@ -182,16 +230,56 @@ fn function_of(op: &BinaryOperator) -> Option<&'static str> {
     })
 }
 
+/// The function that computes a comparison outside of conditions, where unequal shapes are an error
+/// (rule 10).
+pub(crate) fn strict_function_of(op: &BinaryOperator) -> Option<&'static str> {
+    Some(match op {
+        BinaryOperator::Eq => "tensor_eq_strict",
+        BinaryOperator::NotEq => "tensor_ne_strict",
+        BinaryOperator::Lt => "tensor_lt_strict",
+        BinaryOperator::LtEq => "tensor_le_strict",
+        BinaryOperator::Gt => "tensor_gt_strict",
+        BinaryOperator::GtEq => "tensor_ge_strict",
+        _ => return None,
+    })
+}
+
+/// What marks a comparison outside of conditions in a lowered tree. The planner's hook sees types
+/// and no clause, the lowering sees the clause and no types.
+const STRICT: &str = "strict";
+
+/// A comparison marked as one outside of conditions; other operators as they are.
+pub(crate) fn strict(op: BinaryOperator) -> BinaryOperator {
+    if is_comparison(&op) {
+        BinaryOperator::PGCustomBinaryOperator(vec![STRICT.to_string(), op.to_string()])
+    } else {
+        op
+    }
+}
+
+/// The operator as written, and whether it was marked.
+pub(crate) fn unmarked(op: &BinaryOperator) -> (BinaryOperator, bool) {
+    if let BinaryOperator::PGCustomBinaryOperator(parts) = op
+        && let [mark, sign] = parts.as_slice()
+        && mark == STRICT
+        && let Some(op) = COMPARISONS.iter().find(|op| &op.to_string() == sign)
+    {
+        return (op.clone(), true);
+    }
+    (op.clone(), false)
+}
+
+const COMPARISONS: [BinaryOperator; 6] = [
+    BinaryOperator::Eq,
+    BinaryOperator::NotEq,
+    BinaryOperator::Lt,
+    BinaryOperator::LtEq,
+    BinaryOperator::Gt,
+    BinaryOperator::GtEq,
+];
+
 fn is_comparison(op: &BinaryOperator) -> bool {
-    matches!(
-        op,
-        BinaryOperator::Eq
-            | BinaryOperator::NotEq
-            | BinaryOperator::Lt
-            | BinaryOperator::LtEq
-            | BinaryOperator::Gt
-            | BinaryOperator::GtEq
-    )
+    COMPARISONS.contains(op)
 }
 
 fn is_logic(op: &BinaryOperator) -> bool {

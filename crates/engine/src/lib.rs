@@ -8,26 +8,45 @@
 //! [`table`] (a snapshot as a table).
 
 mod catalog;
+mod cost;
 pub mod decode;
 mod diagnose;
+mod diff;
 pub mod error;
+mod execute;
 mod expr_planner;
 mod fetch;
+mod foreign;
+mod hidden;
 mod lower;
 mod optimizer;
+pub mod parameters;
+mod places;
+mod planner;
 pub mod prune;
 pub mod query;
-pub mod result;
 pub mod scan;
 pub mod session;
+mod spoken;
 pub mod table;
 mod truth;
+mod types;
+mod ungroup;
+mod view;
 
+pub use cost::Cost;
 pub use error::Error;
 pub use error::Result;
+pub use execute::Executed;
+pub use lakebed_core::cells as result;
 pub use lakebed_grammar::Language;
+pub use lakebed_grammar::change::ChangeKind;
+pub use parameters::Parameter;
+pub use parameters::Parameters;
 pub use query::Prepared;
 pub use query::Query;
+pub use scan::layout::ROW_ID;
+pub use session::PreparedStatement;
 pub use session::Session;
 pub use session::SessionBuilder;
 pub use session::SessionContextExt;

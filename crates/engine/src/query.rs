@@ -7,6 +7,8 @@ use arrow_schema::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::ident;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::displayable;
 use datafusion::physical_plan::execute_stream;
@@ -19,23 +21,50 @@ use futures::stream::BoxStream;
 use crate::diagnose;
 use crate::error::Error;
 use crate::error::Result;
+use crate::places::Places;
 
 /// A query that has been planned against its datasets. Running it twice gives the same rows.
 #[derive(Debug, Clone)]
 pub struct Query {
     state: SessionState,
     plan: LogicalPlan,
+    places: Places,
 }
 
 impl Query {
-    pub(crate) fn new(state: SessionState, plan: LogicalPlan) -> Query {
-        Query { state, plan }
+    pub(crate) fn new(state: SessionState, plan: LogicalPlan, places: Places) -> Query {
+        Query { state, plan, places }
     }
 
     /// The columns of the result; their fields carry the tensor types
     /// ([`lakebed_core::TensorType::from_field`]).
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(self.plan.schema().inner())
+    }
+
+    /// The same query with some of its columns; what the others would read is not read.
+    ///
+    /// # Errors
+    /// [`Error::Planning`] for a column that it has not.
+    pub fn only<'a>(self, columns: impl IntoIterator<Item = &'a str>) -> Result<Query> {
+        let late = |error| diagnose::late(error, &self.places);
+        let plan = LogicalPlanBuilder::from(self.plan.clone())
+            .project(columns.into_iter().map(ident))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(late)?;
+        Ok(Query { plan, ..self })
+    }
+
+    /// The same query without its first `skip` rows, and `fetch` rows behind them at most.
+    ///
+    /// # Errors
+    /// [`Error::Planning`], which no query is known to give.
+    pub fn rows(self, skip: usize, fetch: Option<usize>) -> Result<Query> {
+        let plan = LogicalPlanBuilder::from(self.plan.clone())
+            .limit(skip, fetch)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|error| diagnose::late(error, &self.places))?;
+        Ok(Query { plan, ..self })
     }
 
     /// The plan as written, before any rule.
@@ -48,7 +77,8 @@ impl Query {
     /// # Errors
     /// [`Error::Planning`] where a rule finds the query without meaning.
     pub fn optimized_plan(&self) -> Result<LogicalPlan> {
-        self.state.optimize(&self.plan).map_err(diagnose::late)
+        let optimized = self.state.optimize(&self.plan);
+        optimized.map_err(|error| diagnose::late(error, &self.places))
     }
 
     /// Plans how to run: rules, pruning by the statistics of chunks, and the pieces of work.
@@ -59,8 +89,9 @@ impl Query {
         Box::pin(async move {
             let frame = DataFrame::new(self.state.clone(), self.plan.clone());
             let context = Arc::new(frame.task_ctx());
-            let plan = frame.create_physical_plan().await.map_err(diagnose::late)?;
-            Ok(Prepared { plan, context })
+            let plan = frame.create_physical_plan().await;
+            let plan = plan.map_err(|error| diagnose::late(error, &self.places))?;
+            Ok(Prepared { plan, context, places: self.places.clone() })
         })
     }
 
@@ -104,6 +135,7 @@ impl Query {
 pub struct Prepared {
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
+    places: Places,
 }
 
 impl Prepared {
@@ -117,8 +149,10 @@ impl Prepared {
     /// # Errors
     /// If an operator cannot start; the stream itself gives [`Error::Execution`].
     pub fn stream(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let stream = execute_stream(self.plan, self.context).map_err(Error::execution)?;
-        Ok(stream.map_err(Error::execution).boxed())
+        let places = self.places;
+        let placed = move |error| Error::execution(error).placed(&places);
+        let stream = execute_stream(self.plan, self.context).map_err(&placed)?;
+        Ok(stream.map_err(placed).boxed())
     }
 
     /// Runs it and gathers its batches.

@@ -19,6 +19,7 @@ use datafusion::logical_expr::TableType;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::ExecutionPlan;
+use lakebed_core::Compression;
 use lakebed_dataset::Dataset;
 use lakebed_dataset::Part;
 
@@ -41,6 +42,9 @@ pub struct TableOptions {
     /// True for a last column `__position: UInt64`, the row's place 0..n-1 in the snapshot. Every
     /// partition of a scan is in ascending order of it, and says so.
     pub positions: bool,
+    /// True for a column `__row_id: UInt64` behind the dataset's, which tells the row in every
+    /// version.
+    pub row_ids: bool,
 }
 
 /// One snapshot of a dataset, one column of the table a column of the dataset. Cheap to clone.
@@ -61,7 +65,7 @@ struct Measured {
 impl DatasetTable {
     /// A table over an opened snapshot.
     pub fn new(dataset: Dataset, options: TableOptions) -> DatasetTable {
-        let layout = Arc::new(Layout::new(Arc::clone(dataset.schema()), options.positions));
+        let layout = Arc::new(Layout::new(Arc::clone(dataset.schema()), &options));
         DatasetTable { dataset, options, layout, measured: Arc::default() }
     }
 
@@ -71,10 +75,11 @@ impl DatasetTable {
         if self.options.positions {
             return self.clone();
         }
-        let layout = Arc::new(Layout::new(Arc::clone(self.dataset.schema()), true));
+        let options = TableOptions { positions: true, ..self.options.clone() };
+        let layout = Arc::new(Layout::new(Arc::clone(self.dataset.schema()), &options));
         DatasetTable {
             dataset: self.dataset.clone(),
-            options: TableOptions { positions: true },
+            options,
             layout,
             measured: Arc::clone(&self.measured),
         }
@@ -115,6 +120,17 @@ impl DatasetTable {
         self.measured.get()?;
         let whole = ScanPart::Column { index, part: Part::Whole };
         Some(self.bytes_of(&[whole]).fetched)
+    }
+
+    /// Bytes of a row of a column as far as its type tells, encoded images as if they were large;
+    /// `None` for what may be of any size.
+    pub(crate) fn type_bytes(&self, name: &str) -> Option<u64> {
+        let column = self.layout.dataset.columns.iter().find(|column| column.name == name)?;
+        if column.compression == Compression::Encoded {
+            return Some(u64::MAX);
+        }
+        let elements = column.fixed_elements().filter(|_| !column.sequence)?;
+        u64::try_from(elements.saturating_mul(column.dtype.width()?)).ok()
     }
 
     /// What a row of some parts costs; nothing before [`DatasetTable::measure`].
@@ -199,6 +215,7 @@ impl TableProvider for DatasetTable {
             url: self.dataset.url().to_string(),
             version: self.dataset.version(),
             positions: self.options.positions,
+            row_ids: self.options.row_ids,
             fragments: plan.fragments.iter().map(|planned| planned.fragment.index).collect(),
             units: plan.units.clone().into(),
             partitions,

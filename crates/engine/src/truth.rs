@@ -1,8 +1,9 @@
-//! Conditions of TQL as DataFusion's own, once the types are known.
+//! Conditions and sort keys of TQL as DataFusion's own, once the types are known.
 //!
 //! The lowering wraps every operand of a condition in `tensor_truth`. Of a plain truth value that
 //! is `IS TRUE`, and at the root of a filter, under AND and OR alone, nothing: there a null already
-//! drops the row. So `WHERE id = 3` plans in TQL as it does in SQL.
+//! drops the row. So `WHERE id = 3` plans in TQL as it does in SQL. A sort key that is no JSON is
+//! itself, so `ORDER BY id` does too.
 
 use arrow_schema::DataType;
 use datafusion::common::DFSchema;
@@ -19,6 +20,8 @@ use datafusion::logical_expr::Operator;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::optimizer::analyzer::AnalyzerRule;
+use lakebed_core::DType;
+use lakebed_core::TensorType;
 
 /// The analyzer rule.
 #[derive(Debug)]
@@ -60,6 +63,19 @@ fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Expr::ScalarFunction(call) = &expr else { return Ok(Transformed::no(expr)) };
     let [argument] = call.args.as_slice() else { return Ok(Transformed::no(expr)) };
+    if call.func.name() == "tensor_sort_key" {
+        let (_, field) = argument.to_field(schema)?;
+        // The key of an array is an error, which the call itself gives. A computed NaN may have
+        // either sign, which must not show; the statistics of a plain column serve its sort.
+        let computed = !matches!(argument, Expr::Column(_)) && field.data_type().is_floating();
+        let is_itself = !computed
+            && TensorType::from_field(&field)
+                .is_none_or(|ty| ty.is_scalar() && ty.dtype != DType::Json);
+        return Ok(match is_itself {
+            true => Transformed::yes(argument.clone()),
+            false => Transformed::no(expr),
+        });
+    }
     if call.func.name() != "tensor_truth" {
         return Ok(Transformed::no(expr));
     }

@@ -1,7 +1,5 @@
 //! A log entry: one commit, the whole snapshot in at most 16 KiB.
 
-use std::collections::BTreeMap;
-
 use lakebed_core::DatasetId;
 use lakebed_core::ObjectId;
 use lakebed_core::Schema;
@@ -13,14 +11,21 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::frame;
 use crate::frame::Kind;
+use crate::patch::Region;
+use crate::refs::Refs;
+use crate::source::Source;
 use crate::tree::Tree;
 
 /// The most bytes of an entry.
 pub const MAX_ENTRY: usize = 16 * 1024;
 /// The most bytes of a schema inside an entry; a larger one is an object of its own.
 pub const MAX_INLINE_SCHEMA: usize = 4 * 1024;
+/// The most bytes of names inside an entry; of more, most are an object of their own.
+pub const MAX_INLINE_REFS: usize = 4 * 1024;
 /// The most bytes of a commit message.
 pub const MAX_MESSAGE: usize = 1024;
+/// The most bytes of an author's name.
+pub const MAX_AUTHOR: usize = 256;
 /// The branch that exists from the beginning.
 pub const MAIN_BRANCH: &str = "main";
 
@@ -50,10 +55,20 @@ pub struct Entry {
     pub time_micros: i64,
     /// What the writer said.
     pub message: String,
+    /// Who, if the writer said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// What was done.
     pub change: Change,
-    /// Branches and tags, by name.
+    /// The branch that this entry belongs to: what schema, rows and tree are of. Everything else is
+    /// of the whole dataset.
+    #[serde(default = "main_branch", skip_serializing_if = "is_main")]
+    pub branch: String,
+    /// Branches, tags and views, by name.
     pub refs: Refs,
+    /// Entries below this number have expired, but for those that refs name.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub expired_below: u64,
     /// The columns.
     pub schema: SchemaPlace,
     /// The id that the next new row gets.
@@ -70,19 +85,51 @@ pub struct Entry {
     /// Transforms of parts, such as encryption; reserved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transforms: Vec<serde_json::Value>,
-    /// The caller's key that makes a repeated commit one; reserved.
+    /// The caller's key that makes a repeated commit one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// Where the rows come from, in a copy of a view.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Who committed lately, by which writers take turns; the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writers: Vec<Writer>,
 }
 
-/// Names for entries.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Refs {
-    /// Branch name to the entry at its end.
-    pub branches: BTreeMap<String, u64>,
-    /// Tag name to its entry.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, u64>,
+/// A writer that committed lately, as `[id, number, commits]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u32, u64, u32)", into = "(u32, u64, u32)")]
+pub struct Writer {
+    /// Random bits of one opening of the dataset.
+    pub id: u32,
+    /// Its newest entry.
+    pub number: u64,
+    /// Its commits since it is in the list.
+    pub commits: u32,
+}
+
+impl From<(u32, u64, u32)> for Writer {
+    fn from((id, number, commits): (u32, u64, u32)) -> Writer {
+        Writer { id, number, commits }
+    }
+}
+
+impl From<Writer> for (u32, u64, u32) {
+    fn from(w: Writer) -> (u32, u64, u32) {
+        (w.id, w.number, w.commits)
+    }
+}
+
+fn main_branch() -> String {
+    MAIN_BRANCH.to_string()
+}
+
+fn is_main(branch: &str) -> bool {
+    branch == MAIN_BRANCH
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a commit did: what a later writer needs to know to go on top of it.
@@ -103,6 +150,113 @@ pub enum Change {
         /// Its id.
         column: u64,
     },
+    /// Rows and cells were changed together.
+    Edit {
+        /// Rows that were added.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        appended: u64,
+        /// Rows with new values.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        updated: u64,
+        /// Rows that were deleted.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        deleted: u64,
+        /// The columns with new values.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        columns: Vec<u64>,
+        /// Which rows: a [`crate::Touched`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        touched: Option<Region>,
+    },
+    /// A column has another name.
+    RenameColumn {
+        /// Its id.
+        column: u64,
+        /// The name that it had.
+        from: String,
+    },
+    /// A column was dropped.
+    DropColumn {
+        /// Its id.
+        column: u64,
+        /// The name that it had.
+        name: String,
+    },
+    /// What another branch did was taken over.
+    Merge {
+        /// The entry that was merged.
+        from: u64,
+        /// Rows that were added.
+        appended: u64,
+        /// Rows with new values.
+        updated: u64,
+        /// Rows that were deleted.
+        deleted: u64,
+        /// The columns with new values.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        columns: Vec<u64>,
+        /// Which rows: a [`crate::Touched`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        touched: Option<Region>,
+    },
+    /// Everything is again as it was at an older version.
+    Revert {
+        /// That version.
+        to: u64,
+    },
+    /// Fragments were written anew; no row or value changed.
+    Compact {
+        /// Fragments that were replaced.
+        before: u64,
+        /// Fragments in their place.
+        after: u64,
+    },
+    /// A branch was made.
+    CreateBranch {
+        /// Its name.
+        name: String,
+        /// The entry that it begins with.
+        version: u64,
+    },
+    /// A branch, tag or view was deleted.
+    DeleteRef {
+        /// Its name.
+        name: String,
+    },
+    /// A view was saved.
+    SaveView {
+        /// Its name.
+        name: String,
+        /// Its rows.
+        rows: u64,
+    },
+    /// Older versions were given up.
+    Expire {
+        /// Those below this number, but for named ones.
+        below: u64,
+    },
+    /// A collection of garbage began.
+    Collect {
+        /// Its epoch.
+        epoch: u32,
+    },
+    /// A version was given a name.
+    Tag {
+        /// The name.
+        name: String,
+        /// The entry that it names.
+        version: u64,
+    },
+}
+
+impl Change {
+    /// The set of rows that got new values or were deleted, a [`crate::Touched`], if there are any.
+    pub fn touched(&self) -> Option<&Region> {
+        match self {
+            Change::Edit { touched, .. } | Change::Merge { touched, .. } => touched.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Where the schema is.
@@ -208,6 +362,40 @@ pub fn hint_from_bytes(bytes: &[u8]) -> Result<u64> {
     let number =
         body.try_into().map_err(|_| Error::damaged("hint", "its body is not eight bytes"))?;
     Ok(u64::from_le_bytes(number))
+}
+
+/// What takes the place of an entry that has expired, so that its number stays taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The number below which entries had expired when it was set.
+    pub expired_below: u64,
+    /// The id of the entry, by which a writer whose answer was lost still learns that it was its
+    /// own; `None` if the entry could not be read.
+    pub id: Option<ObjectId>,
+}
+
+impl Tombstone {
+    /// Its bytes: as many for every tombstone.
+    pub fn to_bytes(self) -> Vec<u8> {
+        let id = self.id.unwrap_or(ObjectId { epoch: 0, id: 0 });
+        let mut body = self.expired_below.to_le_bytes().to_vec();
+        body.extend(id.epoch.to_le_bytes());
+        body.extend(id.id.to_le_bytes());
+        frame::wrap(Kind::Tombstone, &body)
+    }
+
+    /// Reads a tombstone; `None` if these bytes are none.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Tombstone> {
+        let body = frame::unwrap(Kind::Tombstone, bytes).ok()?;
+        let (below, rest) = body.split_first_chunk()?;
+        let (epoch, rest) = rest.split_first_chunk()?;
+        let id = u128::from_le_bytes(rest.try_into().ok()?);
+        let id = ObjectId { epoch: u32::from_le_bytes(*epoch), id };
+        Some(Tombstone {
+            expired_below: u64::from_le_bytes(*below),
+            id: (id.id != 0).then_some(id),
+        })
+    }
 }
 
 /// The marker's bytes: what makes a folder a dataset.

@@ -33,6 +33,16 @@ pub enum Kind {
     Hint = 4,
     /// A manifest header at the end of a pack.
     Manifest = 5,
+    /// What is left of a log entry that has expired.
+    Tombstone = 6,
+    /// A saved view.
+    View = 7,
+    /// Where a caller's key may have been committed.
+    Key = 8,
+    /// Names, of which there are too many for an entry.
+    Refs = 9,
+    /// Who waits for a turn to commit.
+    Waiting = 10,
 }
 
 impl Kind {
@@ -43,6 +53,11 @@ impl Kind {
             Kind::Schema => "schema",
             Kind::Hint => "hint",
             Kind::Manifest => "manifest",
+            Kind::Tombstone => "tombstone",
+            Kind::View => "view",
+            Kind::Key => "idempotency key",
+            Kind::Refs => "names",
+            Kind::Waiting => "note of who waits",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! header and that column's section only.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use lakebed_core::Column;
@@ -97,9 +98,9 @@ impl ColumnSection {
         let each =
             |of: &dyn Fn(&ChunkAddress) -> u64| self.chunks.iter().map(of).collect::<Vec<_>>();
         table.words(tag::TOTALS, &[to_u64(self.chunks.len())]);
-        let object = |chunk: &ChunkAddress| match chunk.object {
-            None => 0,
-            Some(id) => objects.iter().position(|o| *o == id).map_or(0, |i| to_u64(i + 1)),
+        let places: HashMap<ObjectId, u64> = objects.iter().copied().zip(1..).collect();
+        let object = |chunk: &ChunkAddress| {
+            chunk.object.and_then(|id| places.get(&id).copied()).unwrap_or(0)
         };
         table.integers(tag::CHUNK_OBJECTS, &each(&object));
         table.integers(tag::PAYLOAD_OFFSETS, &each(&|c| c.payload_offset));
@@ -124,6 +125,8 @@ impl ColumnSection {
         let what = "manifest section";
         let table = Buffers::parse(what, bytes)?;
         let count = to_usize(what, table.words(tag::TOTALS, 1)?[0])?;
+        // Eight bytes for each chunk, before anything is made for chunks that are only claimed.
+        let checksums = table.words(tag::DIRECTORY_CHECKSUMS, count)?;
         let stats = stats::read(&table, count, &column.dtype, stats_ndim(column), limits)?;
         let numbers = |tag: u32| table.integers(tag, count, limits);
         let objects = numbers(tag::CHUNK_OBJECTS)?;
@@ -131,7 +134,6 @@ impl ColumnSection {
             (numbers(tag::PAYLOAD_OFFSETS)?, numbers(tag::PAYLOAD_LENGTHS)?);
         let (directory_offsets, directory_lengths) =
             (numbers(tag::DIRECTORY_OFFSETS)?, numbers(tag::DIRECTORY_LENGTHS)?);
-        let checksums = table.words(tag::DIRECTORY_CHECKSUMS, count)?;
         let mut chunks = Vec::with_capacity(count);
         for i in 0..count {
             let object = match to_usize(what, objects[i])? {

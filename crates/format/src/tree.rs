@@ -3,26 +3,38 @@
 //! In position order: the nodes of the highest level first, each level's oldest node first, then
 //! the tail. A commit that fills the tail moves it into nodes itself, at most one a level.
 
+use std::fmt;
+use std::ops::RangeInclusive;
+
 use lakebed_core::ObjectId;
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
+use serde::Serializer;
+use serde::de::Error as _;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde::ser::SerializeSeq;
 
 use crate::checksum::Checksum;
 use crate::error::Error;
 use crate::error::Result;
 use crate::frame;
 use crate::frame::Kind;
+use crate::patch::PatchPointer;
 
 /// The most fragments in a tail, and pointers in a node or level.
 pub const FAN_OUT: usize = 32;
 /// The most levels of nodes.
 pub const MAX_LEVELS: usize = 4;
 
+/// The first row id of a fragment whose row ids stand in its patch.
+pub const EXPLICIT_IDS: u64 = u64::MAX;
+
 /// Rows that were appended together: one pack and the manifest at its end.
 ///
-/// Written as a JSON array of the fields in this order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "FragmentTuple", into = "FragmentTuple")]
+/// Written as a JSON array of the fields in this order, the patch only where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FragmentPointer {
     /// The pack.
     pub object: ObjectId,
@@ -34,43 +46,92 @@ pub struct FragmentPointer {
     pub length: u64,
     /// Checksum of the manifest header's frame.
     pub checksum: Checksum,
-    /// Rows.
+    /// Rows of the pack, deleted ones included.
     pub rows: u64,
-    /// Row id of the first row; the others follow it.
+    /// Row id of the first row, which the others follow; [`EXPLICIT_IDS`] if the patch has them.
     pub first_row_id: u64,
     /// The entry that brought these rows.
     pub stamp: u64,
+    /// What was changed since.
+    pub patch: Option<PatchPointer>,
 }
 
-type FragmentTuple = (ObjectId, u64, u64, u64, Checksum, u64, u64, u64);
+impl FragmentPointer {
+    /// Rows that were not deleted.
+    pub fn live_rows(&self) -> u64 {
+        self.rows.saturating_sub(self.patch.map_or(0, |patch| patch.deleted))
+    }
 
-impl From<FragmentTuple> for FragmentPointer {
-    fn from(t: FragmentTuple) -> FragmentPointer {
-        FragmentPointer {
-            object: t.0,
-            sections_offset: t.1,
-            header_offset: t.2,
-            length: t.3,
-            checksum: t.4,
-            rows: t.5,
-            first_row_id: t.6,
-            stamp: t.7,
+    /// The row ids that it may have, deleted rows counted: any where they stand in its patch.
+    pub fn row_ids(&self) -> RangeInclusive<u64> {
+        match self.first_row_id {
+            EXPLICIT_IDS => 0..=u64::MAX,
+            first => first..=first.saturating_add(self.rows.saturating_sub(1)),
         }
     }
 }
 
-impl From<FragmentPointer> for FragmentTuple {
-    fn from(p: FragmentPointer) -> FragmentTuple {
-        (
-            p.object,
-            p.sections_offset,
-            p.header_offset,
-            p.length,
-            p.checksum,
-            p.rows,
-            p.first_row_id,
-            p.stamp,
-        )
+impl Serialize for FragmentPointer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(8 + usize::from(self.patch.is_some())))?;
+        list.serialize_element(&self.object)?;
+        for number in [self.sections_offset, self.header_offset, self.length] {
+            list.serialize_element(&number)?;
+        }
+        list.serialize_element(&self.checksum)?;
+        for number in [self.rows, self.first_row_id, self.stamp] {
+            list.serialize_element(&number)?;
+        }
+        if let Some(patch) = &self.patch {
+            list.serialize_element(patch)?;
+        }
+        list.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for FragmentPointer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct List;
+
+        impl<'de> Visitor<'de> for List {
+            type Value = FragmentPointer;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a fragment: a list of 8 fields, or 9 with a patch")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<FragmentPointer, A::Error> {
+                let mut at = 0;
+                let pointer = FragmentPointer {
+                    object: field(&mut list, &mut at)?,
+                    sections_offset: field(&mut list, &mut at)?,
+                    header_offset: field(&mut list, &mut at)?,
+                    length: field(&mut list, &mut at)?,
+                    checksum: field(&mut list, &mut at)?,
+                    rows: field(&mut list, &mut at)?,
+                    first_row_id: field(&mut list, &mut at)?,
+                    stamp: field(&mut list, &mut at)?,
+                    patch: list.next_element()?,
+                };
+                if pointer.patch.is_some_and(|patch| patch.deleted > pointer.rows) {
+                    return Err(A::Error::custom("a fragment has fewer rows than were deleted"));
+                }
+                Ok(pointer)
+            }
+        }
+
+        fn field<'de, A: SeqAccess<'de>, T: Deserialize<'de>>(
+            list: &mut A,
+            at: &mut usize,
+        ) -> Result<T, A::Error> {
+            *at += 1;
+            list.next_element()?.ok_or_else(|| A::Error::invalid_length(*at - 1, &List))
+        }
+
+        deserializer.deserialize_seq(List)
     }
 }
 
@@ -86,23 +147,62 @@ pub struct NodePointer {
     pub length: u64,
     /// Checksum of the object.
     pub checksum: Checksum,
-    /// Fragments below it.
-    pub fragments: u64,
-    /// Rows below it.
-    pub rows: u64,
+    /// What is below it.
+    pub totals: Totals,
 }
 
-type NodeTuple = (ObjectId, u64, Checksum, u64, u64);
+/// What is known of everything below a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Fragments.
+    pub fragments: u64,
+    /// Rows that were not deleted.
+    pub rows: u64,
+    /// No row has a smaller id, whether it was deleted or not.
+    pub first_row_id: u64,
+    /// No row has a greater id.
+    pub last_row_id: u64,
+}
+
+impl Totals {
+    /// Of nothing.
+    const NONE: Totals = Totals { fragments: 0, rows: 0, first_row_id: u64::MAX, last_row_id: 0 };
+
+    fn and(self, other: Totals) -> Totals {
+        Totals {
+            fragments: self.fragments.saturating_add(other.fragments),
+            rows: self.rows.saturating_add(other.rows),
+            first_row_id: self.first_row_id.min(other.first_row_id),
+            last_row_id: self.last_row_id.max(other.last_row_id),
+        }
+    }
+
+    /// The row ids that may be below.
+    pub fn row_ids(&self) -> RangeInclusive<u64> {
+        self.first_row_id..=self.last_row_id
+    }
+}
+
+impl From<&FragmentPointer> for Totals {
+    fn from(fragment: &FragmentPointer) -> Totals {
+        let (first_row_id, last_row_id) = fragment.row_ids().into_inner();
+        Totals { fragments: 1, rows: fragment.live_rows(), first_row_id, last_row_id }
+    }
+}
+
+type NodeTuple = (ObjectId, u64, Checksum, u64, u64, u64, u64);
 
 impl From<NodeTuple> for NodePointer {
     fn from(t: NodeTuple) -> NodePointer {
-        NodePointer { object: t.0, length: t.1, checksum: t.2, fragments: t.3, rows: t.4 }
+        let totals = Totals { fragments: t.3, rows: t.4, first_row_id: t.5, last_row_id: t.6 };
+        NodePointer { object: t.0, length: t.1, checksum: t.2, totals }
     }
 }
 
 impl From<NodePointer> for NodeTuple {
     fn from(p: NodePointer) -> NodeTuple {
-        (p.object, p.length, p.checksum, p.fragments, p.rows)
+        let Totals { fragments, rows, first_row_id, last_row_id } = p.totals;
+        (p.object, p.length, p.checksum, fragments, rows, first_row_id, last_row_id)
     }
 }
 
@@ -136,17 +236,12 @@ impl Node {
         serde_json::from_slice(body).map_err(|e| Error::damaged("tree node", e.to_string()))
     }
 
-    /// Rows and fragments below the node.
-    pub fn totals(&self) -> (u64, u64) {
+    /// What is below the node.
+    pub fn totals(&self) -> Totals {
         match self {
-            Node::Fragments(list) => {
-                (list.iter().map(|f| f.rows).sum(), u64::try_from(list.len()).unwrap_or(u64::MAX))
-            }
+            Node::Fragments(list) => list.iter().map(Totals::from).fold(Totals::NONE, Totals::and),
             Node::Nodes(list) => {
-                let add = |of: fn(&NodePointer) -> u64| {
-                    list.iter().fold(0u64, |sum, node| sum.saturating_add(of(node)))
-                };
-                (add(|n| n.rows), add(|n| n.fragments))
+                list.iter().map(|node| node.totals).fold(Totals::NONE, Totals::and)
             }
         }
     }
@@ -185,29 +280,46 @@ impl Tree {
     ) -> Result<Vec<NewNode>> {
         let mut written = Vec::new();
         if self.tail.len() >= FAN_OUT {
-            let mut node = Node::Fragments(std::mem::take(&mut self.tail));
-            for level in 0..=MAX_LEVELS {
-                if level == MAX_LEVELS {
-                    return Err(Error::damaged("fragment tree", "it is full: compact the dataset"));
-                }
-                if self.levels.len() == level {
-                    self.levels.push(Vec::new());
-                }
-                let new = new_node(&node, new_object())?;
-                let carried = if self.levels[level].len() >= FAN_OUT {
-                    Some(Node::Nodes(std::mem::take(&mut self.levels[level])))
-                } else {
-                    None
-                };
-                self.levels[level].push(new.pointer.clone());
-                written.push(new);
-                match carried {
-                    Some(full) => node = full,
-                    None => break,
-                }
-            }
+            written = self.settle_tail(&mut new_object)?;
         }
         self.tail.push(fragment);
+        Ok(written)
+    }
+
+    /// Moves the tail into a node, full or not; returns the nodes that must be written before the
+    /// entry. An empty tail stays.
+    ///
+    /// # Errors
+    /// As [`Tree::push`].
+    pub fn settle_tail(
+        &mut self,
+        mut new_object: impl FnMut() -> ObjectId,
+    ) -> Result<Vec<NewNode>> {
+        let mut written = Vec::new();
+        if self.tail.is_empty() {
+            return Ok(written);
+        }
+        let mut node = Node::Fragments(std::mem::take(&mut self.tail));
+        for level in 0..=MAX_LEVELS {
+            if level == MAX_LEVELS {
+                return Err(Error::damaged("fragment tree", "it is full: compact the dataset"));
+            }
+            if self.levels.len() == level {
+                self.levels.push(Vec::new());
+            }
+            let new = new_node(&node, new_object())?;
+            let carried = if self.levels[level].len() >= FAN_OUT {
+                Some(Node::Nodes(std::mem::take(&mut self.levels[level])))
+            } else {
+                None
+            };
+            self.levels[level].push(new.pointer.clone());
+            written.push(new);
+            match carried {
+                Some(full) => node = full,
+                None => break,
+            }
+        }
         Ok(written)
     }
 
@@ -232,15 +344,17 @@ impl Tree {
     }
 }
 
-fn new_node(node: &Node, object: ObjectId) -> Result<NewNode> {
+/// A node under a new name.
+///
+/// # Errors
+/// Only if JSON cannot be written, which no node causes.
+pub fn new_node(node: &Node, object: ObjectId) -> Result<NewNode> {
     let bytes = node.to_bytes()?;
-    let (rows, fragments) = node.totals();
     let pointer = NodePointer {
         object,
         length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
         checksum: Checksum::of(&bytes),
-        fragments,
-        rows,
+        totals: node.totals(),
     };
     Ok(NewNode { pointer, bytes })
 }
@@ -250,6 +364,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
+    use crate::patch::Region;
 
     fn fragment(n: u64) -> FragmentPointer {
         FragmentPointer {
@@ -261,7 +376,47 @@ mod tests {
             rows: 1,
             first_row_id: n,
             stamp: n,
+            patch: None,
         }
+    }
+
+    #[test]
+    fn a_patch_stands_behind_the_other_fields() {
+        let region = Region {
+            object: ObjectId { epoch: 0, id: 9 },
+            offset: 64,
+            length: 3,
+            checksum: Checksum(5),
+        };
+        let patched = FragmentPointer {
+            rows: 4,
+            patch: Some(PatchPointer { region, deleted: 4 }),
+            ..fragment(1)
+        };
+        for pointer in [fragment(3), patched.clone()] {
+            let text = serde_json::to_string(&pointer).unwrap();
+            assert_eq!(serde_json::from_str::<FragmentPointer>(&text).unwrap(), pointer, "{text}");
+        }
+        assert_eq!((patched.live_rows(), fragment(3).live_rows()), (0, 1));
+        let more = FragmentPointer { rows: 3, ..patched };
+        let text = serde_json::to_string(&more).unwrap();
+        assert!(serde_json::from_str::<FragmentPointer>(&text).is_err());
+    }
+
+    #[test]
+    fn totals_bound_the_row_ids_below() {
+        let explicit = FragmentPointer { first_row_id: EXPLICIT_IDS, ..fragment(0) };
+        let some = |fragments: Vec<FragmentPointer>| {
+            new_node(&Node::Fragments(fragments), ObjectId { epoch: 0, id: 1 }).unwrap().pointer
+        };
+        let (low, high) = (some(vec![fragment(7), fragment(3)]), some(vec![fragment(20)]));
+        assert_eq!(low.totals.row_ids(), 3..=7);
+        let any = some(vec![fragment(30), explicit]);
+        assert_eq!(any.totals.row_ids(), 0..=u64::MAX);
+        let above = Node::Nodes(vec![high, low]).totals();
+        assert_eq!((above.row_ids(), above.fragments, above.rows), (3..=20, 3, 3));
+        let text = serde_json::to_string(&any).unwrap();
+        assert_eq!(serde_json::from_str::<NodePointer>(&text).unwrap(), any, "{text}");
     }
 
     fn walk(pointer: &NodePointer, nodes: &HashMap<ObjectId, Vec<u8>>, out: &mut Vec<u64>) {

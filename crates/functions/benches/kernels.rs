@@ -52,6 +52,7 @@ fn main() {
     vectors();
     boxes();
     pixels();
+    images();
     elements();
 }
 
@@ -178,6 +179,99 @@ fn pixels() {
             call("tensor_gt", &[largest, literal(false)])
         },
         || words.chunks_exact(16).map(|mask| mask.iter().any(|x| *x != 0)).collect::<Vec<_>>(),
+    );
+}
+
+/// Whole images, 240 lines of 320 pixels: what a floor does with one of them, for all.
+fn images() {
+    let (rows, h, w) = (64, 240, 320);
+    let size = h * w * 3;
+    let bytes: Vec<u8> = random(rows * size, 9).map(|x| x.to_le_bytes()[3]).collect();
+    let ty = TensorType::tensor(DType::U8, vec![None, None, Some(3)]);
+    let mut builder = TensorBuilder::<u8>::new(3);
+    bytes.chunks_exact(size).for_each(|image| builder.push(image, &[h, w, 3]).unwrap());
+    let column = ColumnarValue::Array(builder.finish::<UInt8Type>(&ty).unwrap());
+    let column = Given(ty.to_field_ref("c", false), column);
+    let array = |numbers: &[f32]| {
+        let ty = TensorType::tensor(DType::F32, vec![u32::try_from(numbers.len()).ok()]);
+        let values = array(&fixed::<Float32Type>(&ty, numbers));
+        let value = ScalarValue::try_from_array(&values, 0).unwrap();
+        Given(ty.to_field_ref("few", false), ColumnarValue::Scalar(value))
+    };
+    report(
+        "GRAYSCALE(u8[240,320,3])",
+        rows,
+        || call("grayscale", std::slice::from_ref(&column)),
+        || {
+            let mixed = |[r, g, b]: &[u8; 3]| {
+                let mixed = 77 * u16::from(*r) + 150 * u16::from(*g) + 29 * u16::from(*b);
+                mixed.to_le_bytes()[1]
+            };
+            bytes.as_chunks::<3>().0.iter().map(mixed).collect::<Vec<u8>>()
+        },
+    );
+    report(
+        "FLIP(u8[240,320,3], 'horizontal')",
+        rows,
+        || call("flip", &[column.clone(), literal("horizontal")]),
+        || {
+            let mut flipped = vec![0u8; bytes.len()];
+            for (to, from) in flipped.chunks_exact_mut(w * 3).zip(bytes.chunks_exact(w * 3)) {
+                let (to, from) = (to.as_chunks_mut::<3>().0, from.as_chunks::<3>().0);
+                to.iter_mut().zip(from.iter().rev()).for_each(|(to, from)| *to = *from);
+            }
+            flipped
+        },
+    );
+    let (mean, std) = (array(&[0.485, 0.456, 0.406]), array(&[0.229, 0.224, 0.225]));
+    report(
+        "NORMALIZE(u8[240,320,3], mean, std, 255)",
+        rows,
+        || call("normalize", &[column.clone(), mean.clone(), std.clone(), literal(255i64)]),
+        || {
+            let of = |[r, g, b]: &[u8; 3]| {
+                [
+                    f32::from(*r) * 0.017_12 - 2.117_9,
+                    f32::from(*g) * 0.017_5 - 2.035_7,
+                    f32::from(*b) * 0.017_4 - 1.804_4,
+                ]
+            };
+            bytes.as_chunks::<3>().0.iter().flat_map(of).collect::<Vec<f32>>()
+        },
+    );
+    let window = array(&[50.0, 20.0, 200.0, 150.0]);
+    report(
+        "CROP(u8[240,320,3], [50, 20, 200, 150])",
+        rows,
+        || call("crop", &[column.clone(), window.clone()]),
+        || {
+            let mut cropped = Vec::with_capacity(rows * 150 * 200 * 3);
+            for image in bytes.chunks_exact(size) {
+                for line in image.chunks_exact(w * 3).skip(20).take(150) {
+                    cropped.extend_from_slice(&line[150..750]);
+                }
+            }
+            cropped
+        },
+    );
+    let half = array(&[120.0, 160.0]);
+    report(
+        "RESIZE(u8[240,320,3], [120, 160])",
+        rows,
+        || call("resize", &[column.clone(), half.clone()]),
+        || {
+            let mut resized = Vec::with_capacity(bytes.len() / 4);
+            for pair in bytes.chunks_exact(w * 6) {
+                let (upper, lower) = pair.split_at(w * 3);
+                for (a, b) in upper.chunks_exact(6).zip(lower.chunks_exact(6)) {
+                    resized.extend((0..3).map(|c| {
+                        let sum = [a[c], a[c + 3], b[c], b[c + 3]].map(u16::from);
+                        ((sum.iter().sum::<u16>() + 2) / 4).to_le_bytes()[0]
+                    }));
+                }
+            }
+            resized
+        },
     );
 }
 

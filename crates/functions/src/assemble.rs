@@ -202,6 +202,17 @@ pub fn assemble(
     })
 }
 
+/// The elements with whatever stands where they are null: the rows of a tensor say what is null.
+///
+/// # Errors
+/// Arrow's, for an array that breaks its own rules.
+pub fn without_nulls(elements: ArrayRef) -> Result<ArrayRef> {
+    if elements.null_count() == 0 {
+        return Ok(elements);
+    }
+    Ok(arrow::array::make_array(elements.to_data().into_builder().nulls(None).build()?))
+}
+
 /// Native numbers as an array.
 pub fn primitive<T: ArrowPrimitiveType>(values: Vec<T::Native>) -> ArrayRef {
     Arc::new(PrimitiveArray::<T>::new(values.into(), None))

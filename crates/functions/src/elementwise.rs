@@ -25,6 +25,8 @@ use crate::shapes::broadcast_row;
 pub enum Stretch {
     /// Only rank 0 stretches; other unequal shapes make the row null.
     Never,
+    /// Only rank 0 stretches; other unequal shapes are an error.
+    Refused,
     /// NumPy's broadcasting; shapes that do not fit are an error.
     Numpy,
 }
@@ -135,8 +137,8 @@ where
     map(of, slice_of::<T>(&elements)?, out, rows, f)?.finish(out, primitive::<T>)
 }
 
-/// `f` of every pair of elements; `None` is the row whose shapes do not fit under
-/// [`Stretch::Numpy`].
+/// `f` of every pair of elements; the inner error is the row whose shapes do not fit
+/// under [`Stretch::Numpy`] or [`Stretch::Refused`].
 ///
 /// # Errors
 /// The row in the inner result; the outer one as [`Layouter::push`].
@@ -222,6 +224,7 @@ fn by_row<A: Copy, B: Copy, O: Item>(
                 Some(shape) => Some(shape),
                 None => return Ok(Err(row)),
             },
+            () if stretch == Stretch::Refused => return Ok(Err(row)),
             () => None,
         };
         valid.push(shape.is_some());

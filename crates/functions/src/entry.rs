@@ -10,6 +10,9 @@ pub struct Entry {
     pub udf: &'static str,
     /// Short names in SQL, where DataFusion has no function of that name.
     pub aliases: &'static [&'static str],
+    /// The names of all arguments in order, for calls such as `SUM(x, axis => 0)`. A name that
+    /// begins with `*` stands for any number of arguments; those after it are given by name only.
+    pub parameters: &'static [&'static str],
     /// How it is called, with types.
     pub signature: &'static str,
     /// What it does, in a sentence or two.

@@ -12,7 +12,7 @@ pub type Result<T, E = FunctionError> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum FunctionError {
     /// Too few or too many arguments.
-    #[error("{function} was given {found} arguments: write {signature}")]
+    #[error("{function} was given {}: write {signature}", counted(*found))]
     Arity {
         /// The UDF's name.
         function: &'static str,
@@ -49,6 +49,14 @@ pub enum FunctionError {
         /// Why, and what to do.
         reason: String,
     },
+    /// What a user's function says.
+    #[error("{function}: {reason}")]
+    User {
+        /// The UDF's name.
+        function: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// Types, shapes, class names and subscripts.
     #[error(transparent)]
     Core(#[from] lakebed_core::Error),
@@ -58,6 +66,14 @@ pub enum FunctionError {
     /// DataFusion's own expressions.
     #[error(transparent)]
     DataFusion(#[from] DataFusionError),
+}
+
+fn counted(arguments: usize) -> String {
+    match arguments {
+        0 => "no argument".to_string(),
+        1 => "1 argument".to_string(),
+        many => format!("{many} arguments"),
+    }
 }
 
 impl FunctionError {

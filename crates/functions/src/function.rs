@@ -9,6 +9,7 @@ use arrow::datatypes::FieldRef;
 use datafusion_common::ScalarValue;
 use datafusion_expr::Expr;
 use datafusion_expr::ExpressionPlacement;
+use datafusion_expr::Volatility;
 use datafusion_expr::simplify::ExprSimplifyResult;
 use datafusion_expr::simplify::SimplifyContext;
 use lakebed_core::DType;
@@ -24,7 +25,7 @@ use crate::value::Value;
 /// One function: its description, the type of its result, and its kernel.
 pub trait TensorFunction: Debug + Send + Sync + 'static {
     /// Names, signature, help and example.
-    fn entry(&self) -> &'static Entry;
+    fn entry(&self) -> &Entry;
 
     /// The fewest and the most arguments.
     fn arity(&self) -> (usize, usize);
@@ -44,6 +45,18 @@ pub trait TensorFunction: Debug + Send + Sync + 'static {
     /// True if a null argument makes the result null, whatever the others are.
     fn strict(&self) -> bool {
         true
+    }
+
+    /// True if a literal NULL at a place among `count` arguments means that the argument is not
+    /// given: [`Arg::is_untyped_null`] then says so. Other NULLs take the type of their neighbours.
+    fn is_optional(&self, at: usize, _count: usize) -> bool {
+        let (fewest, most) = self.arity();
+        most != usize::MAX && at >= fewest
+    }
+
+    /// Whether the same arguments always give the same result.
+    fn volatility(&self) -> Volatility {
+        Volatility::Immutable
     }
 
     /// The same as an expression of DataFusion's own, where it means the same.
@@ -183,7 +196,8 @@ fn type_of(field: &Field) -> Option<TensorType> {
     Some(rank(&ty))
 }
 
-/// A plain list of lists of numbers is a tensor of more dimensions; a list of tensors is not.
+/// A plain list of lists of numbers is a tensor of more dimensions, and so is a list of tensors of
+/// one shape; a list of tensors whose shapes may differ is not.
 fn rank(ty: &TensorType) -> TensorType {
     let mut depth = 0;
     let mut at = ty;
@@ -193,6 +207,9 @@ fn rank(ty: &TensorType) -> TensorType {
     }
     if depth > 1 && at.is_scalar() && ty.is_numeric() {
         return TensorType::tensor(ty.dtype.clone(), ty.dims.clone());
+    }
+    if depth == 1 && at.layout == Layout::Fixed {
+        return TensorType { layout: Layout::Ragged, ..ty.clone() };
     }
     ty.clone()
 }
@@ -251,7 +268,12 @@ impl Output {
     }
 }
 
-/// True if any argument may be null.
+/// True if any argument that is given may be null.
 pub fn any_nullable(args: &[Arg]) -> bool {
-    args.iter().any(Arg::nullable)
+    args.iter().any(|arg| !arg.is_untyped_null() && arg.nullable())
+}
+
+/// The argument at a place, if it is given.
+pub fn given(args: &[Arg], at: usize) -> Option<&Arg> {
+    args.get(at).filter(|arg| !arg.is_untyped_null())
 }

@@ -20,6 +20,8 @@ pub trait Element: Copy + PartialOrd + Default {
     fn to_f64(self) -> f64;
     /// The element as an integer; floats give 0, which nobody asks for.
     fn to_i128(self) -> i128;
+    /// True for NaN.
+    fn is_not_a_number(self) -> bool;
     /// The exact sum, if the elements are integers.
     fn sum(values: &[Self]) -> i128;
     /// The best element, `first` if none is better; NaN if one is NaN.
@@ -33,6 +35,8 @@ macro_rules! narrow_integers {
             fn to_f64(self) -> f64 { f64::from(self) }
             #[inline(always)]
             fn to_i128(self) -> i128 { i128::from(self) }
+            #[inline(always)]
+            fn is_not_a_number(self) -> bool { false }
             #[inline(always)]
             fn sum(values: &[Self]) -> i128 {
                 let mut total = 0;
@@ -64,6 +68,8 @@ macro_rules! wide_integers {
             #[inline(always)]
             fn to_i128(self) -> i128 { i128::from(self) }
             #[inline(always)]
+            fn is_not_a_number(self) -> bool { false }
+            #[inline(always)]
             fn sum(values: &[Self]) -> i128 {
                 values.iter().fold(0i128, |sum, x| sum.wrapping_add(i128::from(*x)))
             }
@@ -83,6 +89,8 @@ macro_rules! floats {
             fn to_f64(self) -> f64 { $to(self) }
             #[inline(always)]
             fn to_i128(self) -> i128 { 0 }
+            #[inline(always)]
+            fn is_not_a_number(self) -> bool { self.is_nan() }
             #[inline(always)]
             fn sum(_values: &[Self]) -> i128 { 0 }
             #[inline(always)]
@@ -122,14 +130,36 @@ pub trait Real:
     fn root(self) -> Self;
     /// Without the sign.
     fn magnitude(self) -> Self;
+    /// The whole number below.
+    fn down(self) -> Self;
+    /// The whole number above.
+    fn up(self) -> Self;
+    /// Without the fraction.
+    fn towards_zero(self) -> Self;
+    /// -1, 0 or 1; NaN of NaN.
+    fn sign(self) -> Self;
+    /// The angle of the point (`x`, self), from -pi to pi.
+    fn angle(self, x: Self) -> Self;
+    /// As f64.
+    fn wide(self) -> f64;
+    /// Rounded from f64.
+    fn narrow(wide: f64) -> Self;
 }
 
 macro_rules! reals {
     ($($t:ty)*) => { $(
+        #[allow(clippy::cast_possible_truncation, reason = "rounding to the type is the point")]
         impl Real for $t {
             fn power(self, exponent: $t) -> $t { self.powf(exponent) }
             fn root(self) -> $t { self.sqrt() }
             fn magnitude(self) -> $t { self.abs() }
+            fn down(self) -> $t { self.floor() }
+            fn up(self) -> $t { self.ceil() }
+            fn towards_zero(self) -> $t { self.trunc() }
+            fn sign(self) -> $t { if self == 0.0 { 0.0 } else { self.signum() } }
+            fn angle(self, x: $t) -> $t { self.atan2(x) }
+            fn wide(self) -> f64 { self.into() }
+            fn narrow(wide: f64) -> $t { wide as $t }
         }
     )* };
 }

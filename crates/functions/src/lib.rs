@@ -1,5 +1,7 @@
 //! Tensor functions as DataFusion scalar functions over decoded tensors: comparisons, arithmetic,
-//! truth, NumPy slices, reductions, norms, similarities, box overlap, text patterns and JSON access.
+//! mathematics, truth, NumPy slices, reductions along axes, shapes, order, norms, matrix products,
+//! similarities, boxes, images, text and token search, JSON access, random numbers of positions, and
+//! functions that users write.
 //!
 //! This crate never decodes, reads nothing, and knows no dataset, no planner and no catalog.
 //!
@@ -7,41 +9,68 @@
 //! DataFusion), [`value`] (how a kernel sees its arguments). Then any file of `kernels`: one
 //! function, or one family with the same kernel, a file.
 
+pub mod aggregates;
+mod along;
 mod assemble;
+mod axes;
 mod bits;
 mod blocks;
 mod boxes;
+mod broadcast;
 mod by_row;
+mod canonical;
+mod decimals;
 mod elementwise;
 mod emptiness;
 pub mod entry;
 pub mod error;
+mod few;
 pub mod function;
+#[cfg(test)]
+mod fuzz;
 mod gather;
 mod glob;
+mod images;
 mod json;
 mod json_access;
 mod kernels;
 mod labels;
 mod lanes;
 mod matching;
+mod mix;
 mod native;
 mod numbers;
+mod order;
+mod permute;
 mod plain;
+#[cfg(test)]
+mod property_tests;
+pub mod random;
+mod relabel;
+mod resampling;
+mod row_writer;
 mod shapes;
+mod substring;
 #[cfg(test)]
 mod testing;
+pub mod tokens;
 pub mod udf;
+pub mod user;
 pub mod value;
 mod vectors;
 mod wide;
+mod words;
 
+pub use aggregates::aggregates;
 pub use entry::Entry;
 pub use error::FunctionError;
 pub use function::Arg;
 pub use function::Output;
 pub use function::TensorFunction;
+pub use numbers::Numbers;
 pub use udf::TensorUdf;
+pub use user::UserFunction;
+pub use value::Value;
 
 use std::sync::LazyLock;
 
@@ -73,6 +102,11 @@ pub fn udf_of_tql(name: &str) -> Option<&'static str> {
         .iter()
         .find(|entry| entry.tql.iter().any(|tql| tql.eq_ignore_ascii_case(name)))
         .map(|entry| entry.udf)
+}
+
+/// True for the name of a type that elements of tensors have, ours or SQL's: `f32`, `FLOAT`.
+pub fn is_element_type(name: &str) -> bool {
+    kernels::cast::named(name).is_some()
 }
 
 /// Name, signature, help and example of every function, in the order in which help lists them.

@@ -133,8 +133,9 @@ pub fn of_two(x: &Ltrb, y: &Ltrb) -> f64 {
     overlap(x, area(x), y, area(y))
 }
 
+/// As [`of_two`], of boxes whose areas are known.
 #[inline(always)]
-fn overlap(x: &Ltrb, own: f64, y: &Ltrb, other: f64) -> f64 {
+pub fn overlap(x: &Ltrb, own: f64, y: &Ltrb, other: f64) -> f64 {
     let width = smaller(x[2], y[2]) - larger(x[0], y[0]);
     let height = smaller(x[3], y[3]) - larger(x[1], y[1]);
     if !(width > 0.0 && height > 0.0 && own > 0.0 && other > 0.0) {

@@ -63,6 +63,9 @@ impl Numbers {
             DataType::List(item) if matches!(item.data_type(), DataType::List(_)) => {
                 stack(&value.array, ty)?
             }
+            DataType::List(item) if matches!(item.data_type(), DataType::FixedSizeList(..)) => {
+                stack_fixed(&value.array, ty)?
+            }
             _ => Arc::clone(&value.array),
         };
         let tensor = TensorArray::try_new(ty.clone(), &array)?;
@@ -262,6 +265,43 @@ fn stack(array: &ArrayRef, ty: &TensorType) -> Result<ArrayRef> {
     Ok(Arc::new(StructArray::try_new(fields.into_iter().collect(), children, Some(nulls))?))
 }
 
+/// Lists of tensors of one shape as one ragged tensor a row; the elements are shared. A row with a
+/// null among its tensors is null.
+fn stack_fixed(array: &ArrayRef, ty: &TensorType) -> Result<ArrayRef> {
+    let wrong =
+        || CoreError::WrongType { expected: ty.to_string(), found: array.data_type().to_string() };
+    let lists = array.as_list_opt::<i32>().ok_or_else(wrong)?;
+    let tensors = lists.values().as_fixed_size_list_opt().ok_or_else(wrong)?;
+    let inner = ty.dims.iter().skip(1).map(|dim| dim.and_then(|dim| i32::try_from(dim).ok()));
+    let inner: Vec<i32> = inner.collect::<Option<_>>().ok_or_else(wrong)?;
+    let mut sizes = Vec::with_capacity(array.len() * ty.ndim());
+    for row in 0..array.len() {
+        sizes.push(lists.value_length(row));
+        sizes.extend(&inner);
+    }
+    let ends = lists.value_offsets().iter().map(|end| end.checked_mul(tensors.value_length()));
+    let offsets: Vec<i32> = ends.collect::<Option<_>>().ok_or_else(wrong)?;
+    let item = Arc::new(Field::new_list_field(tensors.value_type(), true));
+    let elements = Arc::clone(tensors.values());
+    let data =
+        ListArray::try_new(Arc::clone(&item), OffsetBuffer::new(offsets.into()), elements, None)?;
+    let shape = shape_array(sizes, ty.ndim(), array.len())?;
+    let fields = [
+        Arc::new(Field::new("data", DataType::List(item), false)),
+        Arc::new(Field::new("shape", shape.data_type().clone(), false)),
+    ];
+    let whole = |row: usize| {
+        let ends = lists.value_offsets().get(row..row + 2).unwrap_or(&[]);
+        let at = |end: &i32| usize::try_from(*end).unwrap_or(0);
+        let items = ends.first().map_or(0, at)..ends.last().map_or(0, at);
+        lists.is_valid(row) && items.into_iter().all(|item| tensors.is_valid(item))
+    };
+    let nulls = (array.null_count() + tensors.null_count() > 0)
+        .then(|| NullBuffer::new(BooleanBuffer::collect_bool(array.len(), whole)));
+    let children: Vec<ArrayRef> = vec![Arc::new(data), shape];
+    Ok(Arc::new(StructArray::try_new(fields.into_iter().collect(), children, nulls)?))
+}
+
 /// Runs `$body` with `$t` as the Arrow type of `$array`'s numbers and `$values` as their slice;
 /// `$other` for anything else.
 macro_rules! with_numbers {
@@ -299,6 +339,48 @@ macro_rules! with_numbers {
 }
 pub(crate) use with_numbers;
 
+/// The type in which elements are moved and ordered: a few types for all, because each one more is
+/// a copy of every such loop in the program. What comes out is cast back.
+pub fn few(dtype: &DType) -> DataType {
+    match dtype {
+        DType::Bool | DType::U8 => DataType::UInt8,
+        DType::F16 | DType::F32 => DataType::Float32,
+        DType::F64 => DataType::Float64,
+        DType::U64 => DataType::UInt64,
+        _ => DataType::Int64,
+    }
+}
+
+/// As [`with_numbers`], for the types of [`few`].
+macro_rules! with_few_numbers {
+    ($array:expr, $t:ident, $values:ident => $body:expr, else $other:expr) => {{
+        use arrow::array::AsArray as _;
+        use arrow::datatypes as dt;
+        macro_rules! arm {
+            ($arrow:ty) => {{
+                type $t = $arrow;
+                match $array.as_primitive_opt::<$t>() {
+                    Some(array) => {
+                        let $values: &[<$t as arrow::datatypes::ArrowPrimitiveType>::Native] =
+                            array.values();
+                        $body
+                    }
+                    None => $other,
+                }
+            }};
+        }
+        match $array.data_type() {
+            dt::DataType::UInt8 => arm!(dt::UInt8Type),
+            dt::DataType::Int64 => arm!(dt::Int64Type),
+            dt::DataType::UInt64 => arm!(dt::UInt64Type),
+            dt::DataType::Float32 => arm!(dt::Float32Type),
+            dt::DataType::Float64 => arm!(dt::Float64Type),
+            _ => $other,
+        }
+    }};
+}
+pub(crate) use with_few_numbers;
+
 /// The native elements of an array of a type.
 ///
 /// # Errors
@@ -325,4 +407,10 @@ pub fn meet(a: &DType, b: &DType) -> DType {
         (DType::U64, DType::U64) => DType::U64,
         _ => DType::I64,
     }
+}
+
+/// The element type of two operands of which one is taken: their own if it is the same, else the
+/// type in which they meet. It does not look at constants, so that folding them changes no type.
+pub fn join(a: &DType, b: &DType) -> DType {
+    if a == b { a.clone() } else { meet(a, b) }
 }

@@ -53,6 +53,21 @@ enum Size {
     Known(u32),
 }
 
+/// In words: a dimension whose two sizes clash.
+pub fn clash((axis, m, n): (usize, u32, u32)) -> String {
+    format!("sizes {m} and {n} of dimension {axis} do not broadcast")
+}
+
+/// In words: the shapes of two rows that do not fit.
+pub fn unfit(a: &Shape, b: &Shape) -> String {
+    format!("shapes {a} and {b} do not broadcast")
+}
+
+/// In words: the shapes of two rows that a comparison needs to be equal.
+pub fn differ(a: &Shape, b: &Shape) -> String {
+    format!("shapes {a} and {b} differ, and a comparison does not broadcast arrays")
+}
+
 /// The shape of NumPy's broadcast of two rows; `None` if they do not fit.
 pub fn broadcast_row(a: &Shape, b: &Shape) -> Option<Shape> {
     let ndim = a.ndim().max(b.ndim());

@@ -79,9 +79,11 @@ impl Value {
         })?)
     }
 
-    /// True for plain lists of lists, which count as tensors of more dimensions.
+    /// True for plain lists of lists and lists of tensors of one shape, which count as tensors of
+    /// more dimensions.
     pub fn is_stacked(&self) -> bool {
-        matches!(self.array.data_type(), DataType::List(item) if matches!(item.data_type(), DataType::List(_)))
+        let DataType::List(item) = self.array.data_type() else { return false };
+        matches!(item.data_type(), DataType::List(_) | DataType::FixedSizeList(..))
             && self.arg.numeric().is_some_and(|ty| !matches!(ty.layout, Layout::Sequence(_)))
     }
 

@@ -14,7 +14,7 @@ use crate::error::Result;
 pub const MAX_MERGED: u64 = 16 << 20;
 
 /// How many merged requests of one call are under way at a time.
-const CONCURRENT: usize = 8;
+pub(crate) const CONCURRENT: usize = 8;
 
 /// One request that serves one or more ranges.
 #[derive(Debug, Clone, PartialEq, Eq)]

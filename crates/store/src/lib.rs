@@ -1,5 +1,5 @@
 //! Bytes by (object, range): local folders, memory and S3 behind one trait, with create-if-absent,
-//! coalesced reads, retries and metering.
+//! coalesced reads, a cache of blocks, retries and metering.
 //!
 //! This crate never knows what the bytes mean: no tensors, no chunks, no entries. It never lists to
 //! find out what exists; listing serves only deletion and verification. It never reports that a
@@ -12,6 +12,9 @@
 //! write open.
 
 pub mod aligned;
+pub mod blocks;
+pub mod cached;
+mod cloud;
 pub mod coalesce;
 pub mod error;
 pub mod faulty;
@@ -27,6 +30,8 @@ pub mod retrying;
 pub mod store;
 pub mod throttled;
 
+pub use blocks::BlockCache;
+pub use cached::Cached;
 pub use error::Error;
 pub use error::Result;
 pub use faulty::Fault;

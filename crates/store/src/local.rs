@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -69,6 +70,16 @@ pub enum LocalEvent {
     Renamed {
         /// The object's key.
         key: String,
+    },
+    /// The object has no name any more.
+    Removed {
+        /// The key it had.
+        key: String,
+    },
+    /// A folder was made.
+    FolderMade {
+        /// The folder.
+        folder: PathBuf,
     },
     /// The names in a folder are on the disk.
     FolderSynced {
@@ -243,6 +254,11 @@ impl Store for LocalStore {
         let folder = check_prefix(prefix)?.to_owned();
         let tree = Arc::clone(&self.tree);
         blocking(&self.location, "list", move || tree.list(&folder)).await
+    }
+
+    async fn remove_unfinished(&self, idle: Duration) -> Result<u64> {
+        let tree = Arc::clone(&self.tree);
+        blocking(&self.location, "tidy up", move || tree.remove_unfinished(idle)).await
     }
 
     fn location(&self) -> &str {

@@ -6,6 +6,7 @@ use std::ops::Sub;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -29,6 +30,8 @@ pub struct Meter {
     deletes: AtomicU64,
     lists: AtomicU64,
     bytes_read: AtomicU64,
+    hits: AtomicU64,
+    hit_bytes: AtomicU64,
     bytes_written: AtomicU64,
 }
 
@@ -55,6 +58,10 @@ pub struct Counts {
     pub lists: u64,
     /// Bytes received, including those between merged ranges.
     pub bytes_read: u64,
+    /// Blocks that were found in a cache: no request, and none of `bytes_read`.
+    pub hits: u64,
+    /// Bytes of these blocks.
+    pub hit_bytes: u64,
     /// Bytes sent.
     pub bytes_written: u64,
 }
@@ -92,6 +99,8 @@ impl Sub for Counts {
             deletes: self.deletes.saturating_sub(earlier.deletes),
             lists: self.lists.saturating_sub(earlier.lists),
             bytes_read: self.bytes_read.saturating_sub(earlier.bytes_read),
+            hits: self.hits.saturating_sub(earlier.hits),
+            hit_bytes: self.hit_bytes.saturating_sub(earlier.hit_bytes),
             bytes_written: self.bytes_written.saturating_sub(earlier.bytes_written),
         }
     }
@@ -112,8 +121,16 @@ impl Meter {
             deletes: now(&self.deletes),
             lists: now(&self.lists),
             bytes_read: now(&self.bytes_read),
+            hits: now(&self.hits),
+            hit_bytes: now(&self.hit_bytes),
             bytes_written: now(&self.bytes_written),
         }
+    }
+
+    /// A block of so many bytes was found in a cache.
+    pub(crate) fn hit(&self, bytes: usize) {
+        add(&self.hits, 1);
+        add(&self.hit_bytes, u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
     /// What was added since an earlier snapshot.
@@ -165,6 +182,14 @@ impl Store for Metered {
         Ok(bytes)
     }
 
+    async fn get_range_clipped(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
+        add(&self.meter.ranges_asked, 1);
+        add(&self.meter.range_gets, 1);
+        let bytes = self.inner.get_range_clipped(key, range).await?;
+        self.read(&bytes);
+        Ok(bytes)
+    }
+
     async fn get_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         // The plan depends on its arguments only: the inner store follows the same one.
         let merged = coalesce::plan(key, ranges, self.coalesce_gap())?;
@@ -207,8 +232,16 @@ impl Store for Metered {
         self.inner.list(prefix).await
     }
 
+    async fn remove_unfinished(&self, idle: Duration) -> Result<u64> {
+        self.inner.remove_unfinished(idle).await
+    }
+
     fn is_mapped(&self) -> bool {
         self.inner.is_mapped()
+    }
+
+    fn is_remote(&self) -> bool {
+        self.inner.is_remote()
     }
 
     fn location(&self) -> &str {

@@ -38,6 +38,7 @@ pub struct ObjectStoreBackend {
     location: Arc<str>,
     /// Without `/` at its ends; empty for the whole backend.
     prefix: Arc<str>,
+    remote: bool,
 }
 
 impl ObjectStoreBackend {
@@ -51,13 +52,20 @@ impl ObjectStoreBackend {
         prefix: &str,
     ) -> Result<ObjectStoreBackend> {
         let prefix = check_prefix(prefix)?;
-        Ok(ObjectStoreBackend { inner, location: location.into(), prefix: prefix.into() })
+        let (location, prefix) = (location.into(), prefix.into());
+        Ok(ObjectStoreBackend { inner, location, prefix, remote: true })
     }
 
     /// A new empty store in memory that nobody else sees.
     pub fn memory() -> ObjectStoreBackend {
         let inner = Arc::new(InMemory::new());
-        ObjectStoreBackend { inner, location: "memory".into(), prefix: "".into() }
+        ObjectStoreBackend { inner, location: "memory".into(), prefix: "".into(), remote: false }
+    }
+
+    /// The same store, said to be in this process: nothing is gained by keeping its bytes twice.
+    #[must_use]
+    pub fn in_process(self) -> ObjectStoreBackend {
+        ObjectStoreBackend { remote: false, ..self }
     }
 
     fn path(&self, key: &str) -> Result<Path> {
@@ -92,6 +100,34 @@ impl ObjectStoreBackend {
         let put = self.inner.put_opts(&path, PutPayload::from_bytes(bytes), mode.into());
         put.await.map(drop).map_err(|e| self.write_error(e, operation, key))
     }
+
+    /// The bytes of a range that the object has, and the object's size.
+    async fn clipped(&self, key: &str, range: &Range<u64>) -> Result<(Bytes, u64)> {
+        let path = self.path(key)?;
+        check_range(key, range)?;
+        if range.is_empty() {
+            return Ok((Bytes::new(), u64::MAX));
+        }
+        let options = GetOptions::new().with_range(Some(GetRange::Bounded(range.clone())));
+        let result = match self.inner.get_opts(&path, options).await {
+            Ok(result) => result,
+            Err(e) => {
+                let error = self.read_error(e, key);
+                // A range that starts past the end is refused without saying so in its type.
+                if error.is_transient()
+                    && let Ok(size) = self.size(key).await
+                    && size <= range.start
+                {
+                    let (key, range) = (key.to_owned(), range.clone());
+                    return Err(Error::Truncated { key, range, size });
+                }
+                return Err(error);
+            }
+        };
+        let size = result.meta.size;
+        let bytes = collect(result, range.start).await.map_err(|e| self.read_error(e, key))?;
+        Ok((bytes, size))
+    }
 }
 
 impl fmt::Debug for ObjectStoreBackend {
@@ -111,33 +147,16 @@ impl Store for ObjectStoreBackend {
     }
 
     async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
-        let path = self.path(key)?;
-        check_range(key, &range)?;
-        if range.is_empty() {
-            return Ok(Bytes::new());
-        }
-        let options = GetOptions::new().with_range(Some(GetRange::Bounded(range.clone())));
-        let result = match self.inner.get_opts(&path, options).await {
-            Ok(result) => result,
-            Err(e) => {
-                let error = self.read_error(e, key);
-                // A range that starts past the end is refused without saying so in its type.
-                if error.is_transient()
-                    && let Ok(size) = self.size(key).await
-                    && size < range.end
-                {
-                    return Err(Error::Truncated { key: key.to_owned(), range, size });
-                }
-                return Err(error);
-            }
-        };
-        let size = result.meta.size;
-        let bytes = collect(result, range.start).await.map_err(|e| self.read_error(e, key))?;
+        let (bytes, size) = self.clipped(key, &range).await?;
         if u64::try_from(bytes.len()).is_ok_and(|n| n == range.end - range.start) {
             Ok(bytes)
         } else {
             Err(Error::Truncated { key: key.to_owned(), range, size })
         }
+    }
+
+    async fn get_range_clipped(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
+        Ok(self.clipped(key, &range).await?.0)
     }
 
     async fn size(&self, key: &str) -> Result<u64> {
@@ -197,6 +216,10 @@ impl Store for ObjectStoreBackend {
     fn location(&self) -> &str {
         &self.location
     }
+
+    fn is_remote(&self) -> bool {
+        self.remote
+    }
 }
 
 /// All bytes of an answer. One that comes in a single piece is taken as it is; otherwise the pieces
@@ -205,7 +228,7 @@ async fn collect(result: GetResult, phase: u64) -> object_store::Result<Bytes> {
     let expected =
         usize::try_from(result.range.end.saturating_sub(result.range.start)).unwrap_or(0);
     let mut stream = result.into_stream();
-    let Some(first) = stream.next().await.transpose()? else { return Ok(Bytes::new()) };
+    let first = stream.next().await.transpose()?.unwrap_or_default();
     if first.len() == expected {
         return Ok(first);
     }
@@ -216,17 +239,16 @@ async fn collect(result: GetResult, phase: u64) -> object_store::Result<Bytes> {
         let end = filled.saturating_add(piece.len());
         match buffer.as_mut().get_mut(filled..end) {
             Some(place) => place.copy_from_slice(&piece),
-            None => return Err(too_long()),
+            None => return Err(unlike("more")),
         }
         filled = end;
         next = stream.next().await.transpose()?;
     }
-    Ok(buffer.freeze().slice(..filled))
+    // Part of an answer is a transport that failed, not an object that is short.
+    if filled < expected { Err(unlike("fewer")) } else { Ok(buffer.freeze()) }
 }
 
-fn too_long() -> object_store::Error {
-    object_store::Error::Generic {
-        store: "response",
-        source: "the answer has more bytes than it announced".into(),
-    }
+fn unlike(how: &str) -> object_store::Error {
+    let source = format!("the answer has {how} bytes than it announced").into();
+    object_store::Error::Generic { store: "response", source }
 }

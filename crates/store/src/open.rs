@@ -5,15 +5,12 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use lakebed_core::Env;
-use object_store::RetryConfig;
-use object_store::aws::AmazonS3Builder;
-use object_store::aws::AmazonS3ConfigKey;
 use object_store::memory::InMemory;
 use url::Url;
 
+use crate::cloud;
 use crate::error::Error;
 use crate::error::Result;
 use crate::local::LocalStore;
@@ -24,18 +21,15 @@ use crate::retrying::RetryPolicy;
 use crate::retrying::Retrying;
 use crate::store::Store;
 
-/// How often one S3 request is sent again inside `object_store`.
-const S3_RETRIES: usize = 4;
-
-/// After how long one S3 request is given up, retries included.
-const S3_GIVE_UP: Duration = Duration::from_secs(60);
-
 /// Opens a location without touching it:
 ///
 /// - `/path`, `./path`, `path`, `file:///path`: a local folder;
 /// - `mem://name`: memory of this process, the same for everyone who opens the same name;
 /// - `s3://bucket/prefix`: S3 and what speaks its protocol, set up by `AWS_ENDPOINT`,
-///   `AWS_ALLOW_HTTP`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and the like.
+///   `AWS_ALLOW_HTTP`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and the like;
+/// - `gs://bucket/prefix` with the feature `gcs`, set up by `GOOGLE_SERVICE_ACCOUNT` and the like;
+/// - `az://container/prefix` with the feature `azure`, set up by `AZURE_STORAGE_ACCOUNT_NAME` and
+///   the like.
 ///
 /// # Errors
 /// [`Error::InvalidUrl`] for any other scheme and for a location that is incomplete.
@@ -97,8 +91,7 @@ fn backend(url: &str, settings: &[(&str, &str)]) -> Result<Arc<dyn Store>> {
     let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
     match scheme {
         "mem" => memory(url, rest),
-        "s3" => s3(url, rest, settings),
-        _ => Err(invalid(url, "use a path, file://, mem:// or s3://")),
+        _ => cloud::backend(scheme, url, rest, settings),
     }
 }
 
@@ -111,31 +104,10 @@ fn memory(url: &str, name: &str) -> Result<Arc<dyn Store>> {
     let mut named =
         NAMED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     let inner = Arc::clone(named.entry(name.to_owned()).or_default());
-    Ok(Arc::new(ObjectStoreBackend::new(inner, url, "")?))
+    Ok(Arc::new(ObjectStoreBackend::new(inner, url, "")?.in_process()))
 }
 
-fn s3(url: &str, rest: &str, settings: &[(&str, &str)]) -> Result<Arc<dyn Store>> {
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    if bucket.is_empty() {
-        return Err(invalid(url, "write s3://bucket/prefix"));
-    }
-    let retry =
-        RetryConfig { max_retries: S3_RETRIES, retry_timeout: S3_GIVE_UP, ..Default::default() };
-    let mut builder = AmazonS3Builder::from_env();
-    for (name, value) in settings {
-        let known = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>();
-        builder = builder.with_config(known.map_err(|e| invalid(url, &e.to_string()))?, *value);
-    }
-    let inner = builder
-        .with_bucket_name(bucket)
-        .with_retry(retry)
-        .build()
-        .map_err(|e| invalid(url, &e.to_string()))?;
-    let prefix = prefix.trim_end_matches('/');
-    Ok(Arc::new(ObjectStoreBackend::new(Arc::new(inner), url.trim_end_matches('/'), prefix)?))
-}
-
-fn invalid(url: &str, reason: &str) -> Error {
+pub(crate) fn invalid(url: &str, reason: &str) -> Error {
     Error::InvalidUrl { url: url.to_owned(), reason: reason.to_owned() }
 }
 

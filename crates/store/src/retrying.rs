@@ -84,6 +84,10 @@ impl Store for Retrying {
         self.retry(key, || self.inner.get_range(key, range.clone())).await
     }
 
+    async fn get_range_clipped(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
+        self.retry(key, || self.inner.get_range_clipped(key, range.clone())).await
+    }
+
     async fn get_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         self.retry(key, || self.inner.get_ranges(key, ranges)).await
     }
@@ -112,8 +116,16 @@ impl Store for Retrying {
         self.retry(prefix, || self.inner.list(prefix)).await
     }
 
+    async fn remove_unfinished(&self, idle: Duration) -> Result<u64> {
+        self.inner.remove_unfinished(idle).await
+    }
+
     fn is_mapped(&self) -> bool {
         self.inner.is_mapped()
+    }
+
+    fn is_remote(&self) -> bool {
+        self.inner.is_remote()
     }
 
     fn location(&self) -> &str {

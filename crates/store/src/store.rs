@@ -2,11 +2,13 @@
 
 use std::fmt::Debug;
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::coalesce;
+use crate::error::Error;
 use crate::error::Result;
 
 /// How far apart two ranges may be on a remote store and still be read by one request: 256 KiB.
@@ -52,6 +54,21 @@ pub trait Store: Debug + Send + Sync + 'static {
         coalesce::fetch(key, ranges, self.coalesce_gap(), |range| self.get_range(key, range)).await
     }
 
+    /// The bytes of `range` that the object has: fewer where it ends inside, which need not cost a
+    /// second request.
+    ///
+    /// # Errors
+    /// As [`Store::get_range`] if the object has none of them.
+    async fn get_range_clipped(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
+        let start = range.start;
+        match self.get_range(key, range).await {
+            Err(Error::Truncated { size, .. }) if size > start => {
+                self.get_range(key, start..size).await
+            }
+            done => done,
+        }
+    }
+
     /// The object's size in bytes.
     ///
     /// # Errors
@@ -82,12 +99,25 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// by key. Only to decide what may be deleted, and to verify; never to learn what exists.
     async fn list(&self, prefix: &str) -> Result<Vec<ObjectInfo>>;
 
+    /// Removes what writers that were killed left of objects that were never finished, if nobody has
+    /// written to it for `idle`, and says how many such files there were. Nothing visible changes:
+    /// a writer that went on after all is told that it cannot finish. Only local stores keep such
+    /// files; in a bucket, a rule of the bucket ends uploads that nobody finishes.
+    async fn remove_unfinished(&self, _idle: Duration) -> Result<u64> {
+        Ok(0)
+    }
+
     /// Where this store is, for messages.
     fn location(&self) -> &str;
 
     /// True if what [`Store::get_ranges`] gives is the same memory each time, so that what was
     /// checked once stays checked.
     fn is_mapped(&self) -> bool {
+        false
+    }
+
+    /// True if a request costs so much more than memory that ranges are worth keeping.
+    fn is_remote(&self) -> bool {
         false
     }
 

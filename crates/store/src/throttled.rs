@@ -84,6 +84,13 @@ impl Store for Throttled {
         Ok(bytes)
     }
 
+    async fn get_range_clipped(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
+        self.line.request().await;
+        let bytes = self.inner.get_range_clipped(key, range).await?;
+        self.line.transfer(bytes.len()).await;
+        Ok(bytes)
+    }
+
     async fn get_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         coalesce::fetch(key, ranges, REMOTE_GAP, |range| self.get_range(key, range)).await
     }
@@ -120,8 +127,16 @@ impl Store for Throttled {
         self.inner.list(prefix).await
     }
 
+    async fn remove_unfinished(&self, idle: Duration) -> Result<u64> {
+        self.inner.remove_unfinished(idle).await
+    }
+
     fn is_mapped(&self) -> bool {
         self.inner.is_mapped()
+    }
+
+    fn is_remote(&self) -> bool {
+        true
     }
 
     fn location(&self) -> &str {

@@ -1,5 +1,9 @@
 //! Hostile text: errors, never panics, never a runaway.
+//!
+//! The generated texts by hand for longer, each test so many seconds:
+//! `LAKEBED_SECONDS=600 cargo test --release -p lakebed-grammar --test language robustness -- --nocapture`.
 
+use std::fmt::Debug;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -13,7 +17,10 @@ use proptest::prelude::Strategy;
 use proptest::prelude::prop_assert;
 use proptest::prelude::prop_assert_eq;
 use proptest::prelude::prop_oneof;
-use proptest::proptest;
+use proptest::test_runner::RngAlgorithm;
+use proptest::test_runner::TestCaseError;
+use proptest::test_runner::TestRng;
+use proptest::test_runner::TestRunner;
 
 /// Parses in both languages, prints what parses, and checks that this took no time to speak of.
 fn survive(text: &str) {
@@ -331,37 +338,94 @@ fn token() -> impl Strategy<Value = &'static str> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+/// Cases of one round.
+const CASES: u32 = 1000;
 
-    #[test]
-    fn token_soup(tokens in proptest::collection::vec(token(), 0..40)) {
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+/// Rounds of generated cases: one, or as many as fit in `LAKEBED_SECONDS`. The same ones each
+/// time, unless `LAKEBED_SEED` says where to begin.
+fn fuzz<T: Debug>(cases: impl Strategy<Value = T>, test: impl Fn(T) -> Result<(), TestCaseError>) {
+    let end =
+        number("LAKEBED_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let mut rounds = 0_u64;
+    while rounds == 0 || end.is_some_and(|end| Instant::now() < end) {
+        let mut seed = [0; 32];
+        let first = number("LAKEBED_SEED").unwrap_or(0);
+        seed[..8].copy_from_slice(&first.wrapping_add(rounds).to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+        let config =
+            ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
+        if let Err(error) = TestRunner::new_with_rng(config, rng).run(&cases, &test) {
+            panic!("round {rounds}: {error}");
+        }
+        rounds += 1;
+    }
+    println!("{} cases", rounds * u64::from(CASES));
+}
+
+#[test]
+fn token_soup() {
+    fuzz(proptest::collection::vec(token(), 0..40), |tokens| {
         survive(&format!("SELECT {}", tokens.join(" ")));
         survive(&tokens.join(" "));
-    }
+        Ok(())
+    });
+}
 
-    #[test]
-    fn character_soup(text in "\\PC{0,60}") {
+#[test]
+fn character_soup() {
+    fuzz("\\PC{0,60}", |text| {
         survive(&text);
-    }
+        Ok(())
+    });
+}
 
-    #[test]
-    fn what_parses_prints_back(tokens in proptest::collection::vec(token(), 1..9)) {
-        let text = format!("SELECT {}", tokens.join(" "));
-        if let Ok(tree) = parse_tql(&text, &Limits::default()) {
-            let printed = print(&tree);
-            let again = parse_tql(&printed, &Limits::default());
-            prop_assert!(again.is_ok(), "{} -> {} -> {:?}", text, printed, again);
-            prop_assert_eq!(&print(&again.unwrap()), &printed);
-        }
-    }
+#[test]
+fn what_parses_prints_back() {
+    fuzz(proptest::collection::vec(token(), 1..9), |tokens| {
+        prints_back(&format!("SELECT {}", tokens.join(" ")))
+    });
+}
 
-    #[test]
-    fn a_valid_query_with_a_piece_missing(seed in 0_usize..10_000, from in 0_usize..400, length in 1_usize..30) {
-        let all = crate::corpus::queries("valid");
+#[test]
+fn a_valid_query_with_a_piece_missing() {
+    let all = crate::corpus::queries("valid");
+    fuzz((0_usize..10_000, 0_usize..400, 1_usize..30), |(seed, from, length)| {
         let text: Vec<char> = all[seed % all.len()].2.chars().collect();
         let from = from % text.len();
-        let cut: String = text.iter().enumerate().filter(|(i, _)| *i < from || *i >= from + length).map(|(_, c)| c).collect();
+        let cut = text.iter().enumerate().filter(|(i, _)| *i < from || *i >= from + length);
+        let cut: String = cut.map(|(_, c)| c).collect();
         survive(&cut);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_head_of_one_query_with_the_tail_of_another() {
+    let all = crate::corpus::queries("valid");
+    let words = |at: usize| -> Vec<&str> { all[at % all.len()].2.split_whitespace().collect() };
+    let pieces = (0_usize..10_000, 0_usize..10_000, 0_usize..40, 0_usize..40);
+    fuzz((pieces, token()), |((one, other, head, tail), between)| {
+        let (one, other) = (words(one), words(other));
+        let head = one[..head.min(one.len())].join(" ");
+        let tail = other[tail.min(other.len())..].join(" ");
+        for text in [format!("{head} {tail}"), format!("{head} {between} {tail}")] {
+            survive(&text);
+            prints_back(&text)?;
+        }
+        Ok(())
+    });
+}
+
+fn prints_back(text: &str) -> Result<(), TestCaseError> {
+    if let Ok(tree) = parse_tql(text, &Limits::default()) {
+        let printed = print(&tree);
+        let again = parse_tql(&printed, &Limits::default());
+        prop_assert!(again.is_ok(), "{} -> {} -> {:?}", text, printed, again);
+        prop_assert_eq!(&print(&again.unwrap()), &printed);
     }
+    Ok(())
 }

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::rows;
 use crate::rows::Format;
+use crate::rows::Shown;
 use crate::target;
 use crate::units;
 
@@ -63,7 +64,8 @@ impl Demo {
                 writeln!(out, "   {}> {text}", if line == 0 { language } else { "   " })?;
             }
             writeln!(out)?;
-            rows::run(&session, stop.language, stop.text, Format::Table, None, out).await?;
+            let shown = Shown::new(Format::Table, None);
+            rows::run(&session, stop.language, stop.text, &shown, out).await?;
             writeln!(out)?;
             out.flush()?;
         }

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::rows;
 use crate::rows::Format;
+use crate::rows::Shown;
 
 const USAGE: &str = "lakebed explain [OPTIONS] [DATASET] <TEXT>";
 
@@ -27,16 +28,17 @@ impl Explain {
         let text = self.asked.text(USAGE)?;
         let session = self.asked.session(text).await?;
         let language = self.asked.language();
+        let shown = Shown::new(Format::Table, Some(0));
         let failed = Error::query(text);
         // Planned as written first, so that an error points into the text as written.
         let planned = session.query(language, text).await.map_err(&failed)?;
         let first = text.split_whitespace().next();
         if first.is_some_and(|word| word.eq_ignore_ascii_case("explain")) {
-            return rows::run(&session, language, text, Format::Table, Some(0), out).await;
+            return rows::run(&session, language, text, &shown, out).await;
         }
         if self.analyze {
             let text = format!("EXPLAIN ANALYZE {text}");
-            return rows::run(&session, language, &text, Format::Table, Some(0), out).await;
+            return rows::run(&session, language, &text, &shown, out).await;
         }
         let plan = planned.explain().await.map_err(&failed)?;
         writeln!(out, "{}", plan.trim_end())?;

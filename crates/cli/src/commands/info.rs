@@ -15,6 +15,7 @@ use lakebed::core::Column;
 use lakebed::core::DType;
 use lakebed::core::HType;
 use lakebed::core::TensorType;
+use lakebed::core::human;
 use lakebed::dataset::ColumnChunks;
 use lakebed::dataset::Dataset;
 use lakebed::dataset::Fragment;
@@ -40,12 +41,12 @@ pub struct Info {
 
 /// What the manifests say of one column.
 #[derive(Default)]
-struct Summary {
-    stats: Stats,
-    chunks: u64,
-    bytes: u64,
+pub(super) struct Summary {
+    pub stats: Stats,
+    pub chunks: u64,
+    pub bytes: u64,
     /// Rows that were written before the column was added.
-    filled: u64,
+    pub filled: u64,
 }
 
 impl Info {
@@ -68,14 +69,18 @@ impl Info {
         let newest = dataset.log(1).await?;
         let when = newest.first().map(|line| log::time(line.time_micros)).unwrap_or_default();
         writeln!(out, "version {} of {when} UTC, id {}", dataset.version(), dataset.id())?;
-        let stored = fragments.iter().map(|fragment| fragment.pointer.length).sum();
+        if let Some(source) = dataset.source() {
+            let (view, url, version) = (&source.view, &source.url, source.version);
+            writeln!(out, "copied from view {view} of {url}@{version}: {}", source.query)?;
+        }
+        let stored = dataset.stored_bytes().await?;
         writeln!(
             out,
             "{}, {}, {}, {} in packs",
             units::count(dataset.num_rows(), "row"),
             units::count(u64::try_from(columns.len()).unwrap_or(u64::MAX), "column"),
             units::count(u64::try_from(fragments.len()).unwrap_or(u64::MAX), "fragment"),
-            units::bytes(stored),
+            human::bytes(stored),
         )?;
         let head = [
             "column",
@@ -118,7 +123,7 @@ async fn of_fragment(
 }
 
 impl Summary {
-    fn add(&mut self, chunks: &ColumnChunks) {
+    pub fn add(&mut self, chunks: &ColumnChunks) {
         self.chunks += u64::try_from(chunks.bytes.len()).unwrap_or(u64::MAX);
         self.bytes += chunks.bytes.iter().sum::<u64>();
         for stats in &chunks.stats {
@@ -145,11 +150,11 @@ fn line(column: &Column, summary: &Summary) -> [String; 10] {
         bound(&summary.stats.max),
         column.compression.to_string(),
         summary.chunks.to_string(),
-        units::bytes(summary.bytes),
+        human::bytes(summary.bytes),
     ]
 }
 
-fn meaning(column: &Column) -> String {
+pub(super) fn meaning(column: &Column) -> String {
     let mut text = match column.htype {
         // The type says it already.
         HType::Generic | HType::Text | HType::Json => String::new(),
@@ -165,7 +170,7 @@ fn meaning(column: &Column) -> String {
 }
 
 /// `64..128 × 80 × 3`.
-fn shape(stats: &Stats, ndim: usize) -> String {
+pub(super) fn shape(stats: &Stats, ndim: usize) -> String {
     let sizes = stats.shape_min.iter().zip(&stats.shape_max).take(ndim);
     let sizes =
         sizes.map(
@@ -176,7 +181,7 @@ fn shape(stats: &Stats, ndim: usize) -> String {
     sizes.collect::<Vec<_>>().join(" × ")
 }
 
-fn shown(column: &Column, scalar: &Scalar) -> String {
+pub(super) fn shown(column: &Column, scalar: &Scalar) -> String {
     match scalar {
         Scalar::UInt(code) if !column.classes.is_empty() => {
             let name = usize::try_from(*code).ok().and_then(|code| column.classes.get(code));

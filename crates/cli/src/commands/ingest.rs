@@ -9,9 +9,13 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use lakebed::convert;
+use lakebed::convert::ColumnType;
+use lakebed::convert::ImportFormat;
 use lakebed::convert::ImportOptions;
 use lakebed::convert::Problem;
 use lakebed::core::Schema;
+use lakebed::core::TensorType;
+use lakebed::core::human;
 use lakebed::dataset::Dataset;
 use lakebed::dataset::Options;
 use lakebed::engine::Query;
@@ -19,6 +23,7 @@ use lakebed::engine::Session;
 use lakebed::materialize;
 use tempfile::TempDir;
 
+use crate::commands::info;
 use crate::error::Error;
 use crate::error::Result;
 use crate::target;
@@ -27,25 +32,42 @@ use crate::units;
 /// Warnings and skipped files that are told one by one.
 const TOLD: usize = 20;
 
-const EXAMPLES: &str = "SOURCE is a folder in one of these formats:
+const EXAMPLES: &str = "SOURCE is a folder or file in one of these formats:
   class folders    cat/1.jpg, dog/2.png, or train/cat/1.jpg, test/dog/2.jpg
   Pascal VOC       Annotations/1.xml beside JPEGImages/1.jpg
+  COCO             annotations/instances_val.json beside val/1.jpg; the folder or the file
+  YOLO             images/train/1.jpg, labels/train/1.txt and data.yaml
+  WebDataset       shard-000000.tar and so on; a folder of them, or one
+  Parquet          x.parquet, x.pq: tensors by their Arrow types, lists of numbers as tensors
+  Arrow stream     x.arrows: as Parquet
+  CSV              x.csv with a header line; lists as JSON in a cell
+  JSON lines       x.jsonl, x.ndjson: one object a line
+  NumPy            x.npy, x.npz: the first axis is the rows, a column for each array
+
+Types of CSV, JSON lines and the other tables are inferred and shown; --type says otherwise:
+  --type label=class_label --type emb=f32[512] --type tags=sequence[text] --type note=skip
 
 JPEG and PNG files are kept byte for byte. Nothing is committed unless all of it is.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Ingest {
-    /// The folder to import
+    /// The folder or file to import
     source: PathBuf,
     /// Where the dataset is or will be: a path or URL
     dataset: String,
     /// What to do about a file that cannot be imported
     #[arg(long, value_enum, default_value_t)]
     on_error: OnError,
-    /// Add to the rows that the dataset has already
+    /// Add to the rows that the dataset has already; new names of classes are added to its lists
     #[arg(long)]
     append: bool,
+    /// The format, if it is not to be told by the looks of SOURCE
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ImportFormat>,
+    /// The type of a column of a table, instead of the inferred one; may be given for each column
+    #[arg(long = "type", value_name = "NAME=TYPE", value_parser = typed)]
+    types: Vec<(String, ColumnType)>,
     /// What the commit says
     #[arg(long, short)]
     message: Option<String>,
@@ -77,8 +99,23 @@ impl Ingest {
         if let Some(jobs) = self.jobs {
             options.parallel = jobs.max(1);
         }
-        let source = convert::detect_with(&self.source, &options).await?;
+        options.grow_classes = self.append;
+        options.types = self.types.into_iter().collect();
+        let source = match self.format {
+            Some(format) => convert::open(&self.source, format, &options).await?,
+            None => convert::detect_with(&self.source, &options).await?,
+        };
         let format = source.format();
+        if !options.types.is_empty() && !source.is_inferred() {
+            return Err(Error::Refused {
+                message: format!("the types of {format} are not inferred"),
+                hint: "leave --type out: it is for Parquet, CSV and other tables".to_string(),
+            });
+        }
+        let is_table = source.is_inferred();
+        if is_table {
+            show_types(source.schema(), out)?;
+        }
         let staged = match &self.order_by {
             Some(keys) => Some(Staged::new(keys, source.schema()).await?),
             None => None,
@@ -89,7 +126,7 @@ impl Ingest {
         let target = staged.as_ref().map_or(&dataset, |staged| &staged.dataset);
         let report = convert::ingest(source, target, &options, &|at| {
             progress.set_position(at.rows);
-            progress.set_message(units::bytes(at.bytes));
+            progress.set_message(human::bytes(at.bytes));
         })
         .await;
         progress.finish_and_clear();
@@ -120,15 +157,36 @@ impl Ingest {
         )?;
         writeln!(
             out,
-            "{}, {} images/s, {}/s; {}, {} skipped",
-            units::bytes(report.bytes),
+            "{}, {} {}/s, {}/s; {}, {} skipped",
+            human::bytes(report.bytes),
             units::rate(report.rows, elapsed),
-            units::bytes(units::rate(report.bytes, elapsed)),
+            if is_table { "rows" } else { "images" },
+            human::bytes(units::rate(report.bytes, elapsed)),
             units::count(report.warning_count, "warning"),
             report.skipped_count,
         )?;
         Ok(())
     }
+}
+
+/// `NAME=TYPE`; the name may hold an `=` itself.
+fn typed(text: &str) -> Result<(String, ColumnType), String> {
+    let (name, ty) = text.rsplit_once('=').ok_or("write NAME=TYPE, as in labels=class_label")?;
+    Ok((name.to_string(), ty.parse()?))
+}
+
+/// The columns as they will be, before anything is written.
+fn show_types(schema: &Schema, out: &mut dyn Write) -> Result<()> {
+    let width = schema.columns.iter().map(|column| column.name.chars().count()).max();
+    let width = width.unwrap_or(0).min(40);
+    for column in &schema.columns {
+        let meaning = info::meaning(column);
+        let meaning = if meaning.is_empty() { meaning } else { format!(", {meaning}") };
+        let ty = TensorType::from_column(column);
+        writeln!(out, "  {:width$}  {ty}{meaning}", units::line(&column.name))?;
+    }
+    out.flush()?;
+    Ok(())
 }
 
 /// Rows that wait in a folder of their own to be put in order.

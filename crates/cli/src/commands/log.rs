@@ -1,5 +1,6 @@
 //! `lakebed log`
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use arrow::array::TimestampSecondArray;
@@ -27,17 +28,33 @@ impl Log {
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
         let dataset = target::open(&self.dataset).await?;
         let log = dataset.log(self.number).await?;
-        let mut shown = table::table(["version", "time (UTC)", "change", "rows", "message"]);
+        let mut named: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+        for (name, version) in dataset.branches().iter().chain(dataset.tags()) {
+            named.entry(*version).or_default().push(name);
+        }
+        // What all lines leave empty is no column.
+        let authors = log.iter().any(|line| line.author.is_some());
+        let mut head = vec!["version", "names", "time (UTC)", "change", "rows", "message"];
+        if authors {
+            head.push("author");
+        }
+        let mut shown = table::table(head);
         for line in &log {
-            shown.add_row([
+            let names = named.get(&line.version).map(|names| names.join(", "));
+            let mut row = vec![
                 line.version.to_string(),
+                names.unwrap_or_default(),
                 time(line.time_micros),
                 change(&line.change, dataset.schema()),
                 line.rows.to_string(),
                 line.message.clone(),
-            ]);
+            ];
+            if authors {
+                row.push(line.author.clone().unwrap_or_default());
+            }
+            shown.add_row(row);
         }
-        table::align_right(&mut shown, [0, 3]);
+        table::align_right(&mut shown, [0, 4]);
         writeln!(out, "{shown}")?;
         Ok(())
     }
@@ -57,5 +74,36 @@ fn change(change: &Change, schema: &Schema) -> String {
             Some(column) => format!("add column {}", column.name),
             None => format!("add column {column}"),
         },
+        Change::Tag { name, version } => format!("tag version {version} as {name}"),
+        Change::Edit { appended, updated, deleted, .. } => edited(*appended, *updated, *deleted),
+        Change::Merge { from, appended, updated, deleted, .. } => {
+            format!("merge version {from}: {}", edited(*appended, *updated, *deleted))
+        }
+        Change::RenameColumn { column, from } => match schema.by_id(ColumnId(*column)) {
+            Some(column) => format!("rename column {from} to {}", column.name),
+            None => format!("rename column {from}"),
+        },
+        Change::DropColumn { name, .. } => format!("drop column {name}"),
+        Change::Revert { to } => format!("back to version {to}"),
+        Change::Compact { before, after } => {
+            format!("compact {} into {after}", units::count(*before, "fragment"))
+        }
+        Change::CreateBranch { name, version } => {
+            format!("begin branch {name} at version {version}")
+        }
+        Change::DeleteRef { name } => format!("delete {name}"),
+        Change::SaveView { name, rows } => {
+            format!("save view {name} of {}", units::count(*rows, "row"))
+        }
+        Change::Expire { below } => format!("expire versions below {below}"),
+        Change::Collect { epoch } => format!("collect garbage, epoch {epoch}"),
     }
+}
+
+fn edited(appended: u64, updated: u64, deleted: u64) -> String {
+    let parts = [("add", appended), ("update", updated), ("delete", deleted)];
+    let parts = parts.iter().filter(|(_, rows)| *rows > 0);
+    let parts: Vec<String> =
+        parts.map(|(what, rows)| format!("{what} {}", units::count(*rows, "row"))).collect();
+    if parts.is_empty() { "no row".to_string() } else { parts.join(", ") }
 }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::rows;
 use crate::rows::Format;
+use crate::rows::Shown;
 use crate::target;
 
 const USAGE: &str = "lakebed query [OPTIONS] [DATASET] <TEXT>";
@@ -21,6 +22,7 @@ const EXAMPLES: &str = r#"Examples:
   lakebed query photos.lakebed "SELECT images[0:64, 0:64, :] AS corner, labels LIMIT 3"
   lakebed query photos.lakebed --sql "SELECT labels, count(*) FROM dataset GROUP BY labels"
   lakebed query "SELECT COUNT(*) AS n FROM \"photos.lakebed@1\""
+  lakebed query photos.lakebed --seed 7 "SELECT images SAMPLE BY labels = 'cat' LIMIT 9"
   lakebed query "SELECT 7 / 2 AS x"
 
 With DATASET, TQL needs no FROM; both languages call it `dataset`."#;
@@ -53,10 +55,13 @@ pub struct Asked {
     /// Read as from a store that is far away: latency and bandwidth, as in 20ms,50MB/s
     #[arg(long, value_name = "LATENCY,RATE", value_parser = throttle)]
     throttle: Option<Throttle>,
+    /// What RANDOM and SAMPLE BY depend on beside the rows' positions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
 }
 
 /// `20ms,50MB/s`; the rate may be left out.
-fn throttle(text: &str) -> Result<Throttle, String> {
+pub fn throttle(text: &str) -> Result<Throttle, String> {
     let wrong = || format!("'{text}' is not like 20ms,50MB/s");
     let (latency, rate) = match text.split_once(',') {
         Some((latency, rate)) => (latency, Some(rate)),
@@ -78,7 +83,8 @@ impl Query {
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
         let text = self.asked.text(USAGE)?;
         let session = self.asked.session(text).await?;
-        rows::run(&session, self.asked.language(), text, self.format, self.max_rows, out).await
+        let shown = Shown::new(self.format, self.max_rows);
+        rows::run(&session, self.asked.language(), text, &shown, out).await
     }
 }
 
@@ -99,7 +105,7 @@ impl Asked {
     /// A session whose current dataset is the one named, if any.
     pub async fn session(&self, text: &str) -> Result<Session> {
         let options = Options { throttle: self.throttle, ..Options::default() };
-        let session = Session::builder().dataset_options(options.clone()).build();
+        let session = Session::builder().dataset_options(options.clone()).seed(self.seed).build();
         let session = session.map_err(Error::query(text))?;
         let url = self.first.as_deref().filter(|_| self.second.is_some());
         if let Some(url) = url {

@@ -1,15 +1,19 @@
 //! `lakebed verify`
 
+mod repair;
+
 use std::io::Write;
 use std::time::Duration;
 use std::time::Instant;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use lakebed::core::human;
+use lakebed::dataset::Dataset;
+use lakebed::dataset::Options;
 
 use crate::error::Error;
 use crate::error::Result;
-use crate::target;
 use crate::units;
 
 #[derive(Debug, Args)]
@@ -21,17 +25,15 @@ pub struct Verify {
 impl Verify {
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
         let begun = Instant::now();
-        let dataset = target::open(&self.dataset).await?;
         let progress = ProgressBar::new_spinner();
         progress.enable_steady_tick(Duration::from_millis(200));
-        let report = dataset
-            .verify(|objects, bytes| {
-                let objects = units::count(objects, "object");
-                progress.set_message(format!("{objects}, {}", units::bytes(bytes)));
-            })
-            .await;
+        let verified = Dataset::verify_at(&self.dataset, Options::default(), |objects, bytes| {
+            let objects = units::count(objects, "object");
+            progress.set_message(format!("{objects}, {}", human::bytes(bytes)));
+        })
+        .await;
         progress.finish_and_clear();
-        let report = report?;
+        let (dataset, report) = verified?;
         for damage in &report.damage {
             writeln!(out, "damaged: {damage}")?;
         }
@@ -40,12 +42,17 @@ impl Verify {
             "checked {}, {} and {} in {}",
             units::count(report.entries, "version"),
             units::count(report.objects, "object"),
-            units::bytes(report.bytes),
+            human::bytes(report.bytes),
             units::time(begun.elapsed())
         )?;
         if report.damage.is_empty() {
             writeln!(out, "every byte is what was written")?;
             return Ok(());
+        }
+        let repairs = dataset.repairs(&report).await?;
+        writeln!(out, "what is damaged, and what can be done:")?;
+        for found in &repairs {
+            repair::write(found, &self.dataset, &dataset, out)?;
         }
         Err(Error::Damaged { url: dataset.url().to_string(), places: report.damage.len() })
     }

@@ -27,12 +27,46 @@ fn a_flipped_byte_in_a_pack() {
     assert!(found.out.starts_with("damaged: data/"), "{found:?}");
     assert!(found.out.contains("column 'images', row ids 0 to 0: "), "{found:?}");
     assert!(found.err.ends_with("is damaged in 1 place\n"), "{found:?}");
+    for line in [
+        ": a pack of samples",
+        "  hit: version 1; branch main; row ids 0 of column images",
+        "  - put it back from a copy: objects never change",
+        "  - delete the rows: lakebed execute pets.lakebed \"DELETE WHERE __row_id = 0\"",
+        "  - go back to the newest whole version: lakebed revert pets.lakebed 0",
+    ] {
+        assert!(found.out.lines().any(|other| other.ends_with(line)), "{line}\n{}", found.out);
+    }
     let text = "SELECT images LIMIT 3";
     let error = run(folder.path(), &["query", "pets.lakebed", text, "--format", "json"]).failed();
     assert!(error.contains("images"), "{error}");
     let sound =
         run(folder.path(), &["query", "pets.lakebed", "SELECT labels", "--format", "csv"]).ok();
     assert_eq!(sound, "labels\ncat\ncat\ndog\n");
+    // What it says can be done can be done.
+    run(folder.path(), &["execute", "pets.lakebed", "DELETE WHERE __row_id = 0"]).ok();
+    let left = ["query", "pets.lakebed", "SELECT labels, SHAPE(images)[0] AS h", "--format", "csv"];
+    assert_eq!(run(folder.path(), &left).ok(), "labels,h\ncat,5\ndog,4\n");
+    let found = run(folder.path(), &["verify", "pets.lakebed"]);
+    assert!(found.out.contains("  hit: version 1; row ids 0 of column images\n"), "{found:?}");
+    assert!(found.out.contains("lakebed expire pets.lakebed --below 2"), "{found:?}");
+}
+
+#[test]
+fn damage_of_the_log_says_what_is_lost() {
+    let folder = ingested();
+    run(folder.path(), &["tag", "pets.lakebed", "done"]).ok();
+    let entry = folder.path().join("pets.lakebed/log/0000000000000001");
+    let bytes = fs::read(&entry).unwrap();
+    fs::write(&entry, &bytes[..20]).unwrap();
+    let found = run(folder.path(), &["verify", "pets.lakebed"]);
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.out.contains("log/0000000000000001: an entry of the log\n"), "{found:?}");
+    assert!(found.out.contains("  hit: version 1; tag done\n"), "{found:?}");
+    let way =
+        "  - delete done, and give up the versions below 2: lakebed expire pets.lakebed --below 2";
+    assert!(found.out.contains(way), "{found:?}");
+    let sound = ["query", "pets.lakebed", "SELECT labels", "--format", "csv"];
+    assert_eq!(run(folder.path(), &sound).ok(), "labels\ncat\ncat\ndog\n");
 }
 
 #[test]

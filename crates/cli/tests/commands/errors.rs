@@ -80,7 +80,7 @@ fn paths_that_are_no_dataset() {
     assert_eq!(marked(&error), "\"nowhere\"");
     assert!(!Path::new(&folder.path().join("nowhere")).exists());
     let error = run(folder.path(), &["info", "ftp://x/y"]).failed();
-    assert!(error.contains("use a path, file://, mem:// or s3://"), "{error}");
+    assert!(error.contains("use a path, file://, mem://, s3://, gs:// or az://"), "{error}");
 }
 
 #[test]

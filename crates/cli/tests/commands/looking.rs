@@ -49,8 +49,9 @@ fn log_shows_the_newest_commits_first() {
     let out = run(with_demo(), &["log", "demo"]).ok();
     let messages: Vec<Vec<String>> =
         (0..=4).map(|version| line(&out, &version.to_string())).collect();
-    assert_eq!(messages[0][2..], ["create", "0", "create"]);
-    assert_eq!(messages[4][2..], ["add 50 rows", "200", "the pictures of Thursday"]);
+    assert_eq!((messages[0][1].as_str(), messages[4][1].as_str()), ("", "main"));
+    assert_eq!(messages[0][3..], ["create", "0", "create"]);
+    assert_eq!(messages[4][3..], ["add 50 rows", "200", "the pictures of Thursday"]);
     assert!(out.find("Thursday").unwrap() < out.find("Monday").unwrap());
     let two = run(with_demo(), &["log", "demo@3", "-n", "2"]).ok();
     assert!(two.contains("Wednesday") && two.contains("Tuesday"), "{two}");

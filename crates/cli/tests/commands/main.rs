@@ -10,7 +10,12 @@
 mod damage;
 mod demo;
 mod errors;
+mod export;
 mod formats;
 mod ingest;
 mod looking;
+mod prompt;
 mod support;
+#[cfg(unix)]
+mod terminal;
+mod versions;

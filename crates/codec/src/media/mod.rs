@@ -134,8 +134,21 @@ pub fn decode_region(
     limits: &Limits,
     out: &mut Vec<u8>,
 ) -> Result<()> {
+    decode_regions(bytes, &mut [(region.clone(), out)], limits)
+}
+
+/// As [`decode_region`], several parts of one picture, each onto the end of its own output. The
+/// picture is decoded once.
+///
+/// # Errors
+/// As [`decode_region`].
+pub fn decode_regions(
+    bytes: &[u8],
+    wanted: &mut [(Region, &mut Vec<u8>)],
+    limits: &Limits,
+) -> Result<()> {
     let kind = detect(bytes)?;
-    guarded(kind, || region::decode(kind, bytes, region, limits, out))
+    guarded(kind, || region::decode(kind, bytes, wanted, limits))
 }
 
 /// Decodes everything, keeps nothing: succeeds only for a file that is whole.

@@ -39,9 +39,16 @@ impl Dataset {
         let cache = &self.shared.caches.directories;
         let mut found: Vec<Option<Arc<Directory>>> = Vec::new();
         let mut missing: BTreeMap<ObjectId, Vec<(usize, &ChunkPlace)>> = BTreeMap::new();
+        // Several parts of a column ask for the same ones.
+        let mut asked: BTreeMap<(ObjectId, u64), usize> = BTreeMap::new();
+        let mut repeated = Vec::new();
         for (nth, place) in places.enumerate() {
-            let cached = cache.get(&(place.object, place.address.directory_offset));
-            if cached.is_none() {
+            let key = (place.object, place.address.directory_offset);
+            let first = *asked.entry(key).or_insert(nth);
+            let cached = if first == nth { cache.get(&key) } else { None };
+            if first != nth {
+                repeated.push((nth, first));
+            } else if cached.is_none() {
                 missing.entry(place.object).or_default().push((nth, place));
             }
             found.push(cached);
@@ -55,7 +62,8 @@ impl Dataset {
                 })
                 .collect();
             let key = object.key("data");
-            let fetched = self.shared.store.get_ranges(&key, &ranges).await?;
+            let fetched = self.store.get_ranges(&key, &ranges).await;
+            let fetched = self.or_expired(fetched).await?;
             for ((nth, place), bytes) in list.into_iter().zip(fetched) {
                 let column = self.column(place.column)?;
                 if !place.address.directory_checksum.matches(&bytes) {
@@ -63,7 +71,7 @@ impl Dataset {
                     return Err(self.damaged(&key, &what, "its checksum does not match".into()));
                 }
                 let directory = Directory::from_bytes(&bytes, column, &self.shared.options.limits)
-                    .map_err(|e| Error::in_object(self.url(), &key, e))?;
+                    .map_err(|e| self.in_object(&key, e))?;
                 if directory.payload_length() != place.address.payload_length {
                     let reason = "its payload's length differs from the manifest's".to_string();
                     return Err(self.damaged(&key, "directory", reason));
@@ -72,6 +80,9 @@ impl Dataset {
                 cache.insert((object, place.address.directory_offset), Arc::clone(&directory));
                 found[nth] = Some(directory);
             }
+        }
+        for (nth, first) in repeated {
+            found[nth] = found[first].clone();
         }
         found
             .into_iter()

@@ -21,6 +21,7 @@ use lakebed_format::RowSet;
 use lakebed_format::Verification;
 
 use super::directories::ChunkPlace;
+use super::request::ColumnRead;
 use super::request::ReadCost;
 use super::request::ReadRequest;
 use super::request::Rows;
@@ -50,6 +51,23 @@ struct Planned {
     first_row: u64,
     plan: ChunkPlan,
     fetched: Vec<Bytes>,
+    /// The part before that decodes the same images, whose bytes and pixels this one shares.
+    shared: Option<usize>,
+}
+
+/// Finds parts that decode the same images of the same chunk, and lets the first read for all.
+fn share(planned: &mut [Planned], columns: &[ColumnRead]) {
+    let mut first = BTreeMap::new();
+    for nth in 0..planned.len() {
+        let chunk = &planned[nth];
+        if chunk.plan.samples_to_decode() > 0 {
+            let column = columns.get(chunk.column).map(|read| read.column);
+            let place = (column, chunk.object, chunk.payload_offset);
+            let leader = *first.entry(place).or_insert(nth);
+            let shares = leader != nth && chunk.plan.shares_images(&planned[leader].plan);
+            planned[nth].shared = shares.then_some(leader);
+        }
+    }
 }
 
 impl Dataset {
@@ -67,6 +85,23 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::read`].
     pub fn read_with_cost<'a>(
+        &'a self,
+        request: &'a ReadRequest,
+    ) -> BoxFuture<'a, Result<(RecordBatch, Vec<ReadCost>)>> {
+        Box::pin(async move {
+            // Of a pack whose rows were all deleted nothing is read, whatever became of it.
+            if request.rows.is_empty() {
+                let fields = request.columns.iter().map(|read| read.field(&self.schema));
+                let schema = arrow_schema::Schema::new(fields.collect::<Result<Vec<_>>>()?);
+                let costs = vec![ReadCost::default(); request.columns.len()];
+                return Ok((RecordBatch::new_empty(Arc::new(schema)), costs));
+            }
+            self.twice_if_damaged(move || self.read_patched(request)).await
+        })
+    }
+
+    /// As [`Dataset::read_with_cost`], of the rows of a pack as they were written.
+    pub(super) fn read_once<'a>(
         &'a self,
         request: &'a ReadRequest,
     ) -> BoxFuture<'a, Result<(RecordBatch, Vec<ReadCost>)>> {
@@ -105,12 +140,17 @@ impl Dataset {
                     first_row,
                     plan,
                     fetched: Vec::new(),
+                    shared: None,
                 });
             }
+            share(&mut planned, &request.columns);
             let mut costs = vec![ReadCost::default(); request.columns.len()];
             for chunk in &planned {
                 let cost = &mut costs[chunk.column];
                 cost.chunks += 1;
+                if chunk.shared.is_some() {
+                    continue;
+                }
                 cost.bytes += chunk.plan.ranges().iter().map(|r| r.end - r.start).sum::<u64>();
                 cost.decoded += chunk.plan.samples_to_decode();
             }
@@ -149,7 +189,7 @@ impl Dataset {
             }
         };
         if last > first_rows.last().copied().unwrap_or(0) {
-            let reason = format!("row {} of {} was asked for", last, request.fragment.rows);
+            let reason = format!("row {} of {} was asked for", last, request.fragment.pointer.rows);
             return Err(Error::SchemaMismatch { reason });
         }
         let from = first_rows.partition_point(|row| *row <= first).saturating_sub(1);
@@ -185,7 +225,7 @@ impl Dataset {
     /// Fetches the ranges of all plans, one call for each object.
     async fn fetch(&self, planned: &mut [Planned]) -> Result<()> {
         let mut objects: BTreeMap<ObjectId, (Vec<Range<u64>>, Vec<usize>)> = BTreeMap::new();
-        for (nth, chunk) in planned.iter().enumerate() {
+        for (nth, chunk) in planned.iter().enumerate().filter(|(_, c)| c.shared.is_none()) {
             let (ranges, owners) = objects.entry(chunk.object).or_default();
             for range in chunk.plan.ranges() {
                 let at = |offset: u64| chunk.payload_offset.saturating_add(offset);
@@ -193,11 +233,11 @@ impl Dataset {
                 owners.push(nth);
             }
         }
-        let store = &self.shared.store;
+        let store = &self.store;
         let calls = objects.into_iter().filter(|(_, (ranges, _))| !ranges.is_empty()).map(
             |(object, (ranges, owners))| async move {
-                let fetched = store.get_ranges(&object.key("data"), &ranges).await?;
-                Ok::<_, Error>((owners, fetched))
+                let fetched = store.get_ranges(&object.key("data"), &ranges).await;
+                Ok::<_, Error>((owners, self.or_expired(fetched).await?))
             },
         );
         for (owners, fetched) in futures::future::try_join_all(calls).await? {
@@ -216,7 +256,8 @@ impl Dataset {
         filled: BTreeMap<usize, ArrayRef>,
         bytes: u64,
     ) -> Result<(Vec<ArrayRef>, Vec<Duration>)> {
-        let decodes: usize = planned.iter().map(|chunk| chunk.plan.samples_to_decode()).sum();
+        let own = planned.iter().filter(|chunk| chunk.shared.is_none());
+        let decodes: usize = own.map(|chunk| chunk.plan.samples_to_decode()).sum();
         self.shared
             .samples_decoded
             .fetch_add(u64::try_from(decodes).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -237,7 +278,7 @@ impl Dataset {
         planned: Vec<Planned>,
         mut filled: BTreeMap<usize, ArrayRef>,
     ) -> Result<(Vec<ArrayRef>, Vec<Duration>)> {
-        let verify = match (self.shared.options.verify, self.shared.store.is_mapped()) {
+        let verify = match (self.shared.options.verify, self.store.is_mapped()) {
             (Verify::Never, _) => Verification::Never,
             // What is mapped stays where it is; what is fetched lies elsewhere each time.
             (Verify::Fetched, true) => Verification::First,
@@ -246,9 +287,24 @@ impl Dataset {
         let limits = &self.shared.options.limits;
         let mut pieces: Vec<Vec<ArrayRef>> = request.columns.iter().map(|_| Vec::new()).collect();
         let mut times = vec![Duration::ZERO; request.columns.len()];
-        for chunk in planned {
+        let mut followers: BTreeMap<usize, Vec<&Planned>> = BTreeMap::new();
+        for chunk in &planned {
+            if let Some(leader) = chunk.shared {
+                followers.entry(leader).or_default().push(chunk);
+            }
+        }
+        for (nth, chunk) in planned.iter().enumerate().filter(|(_, c)| c.shared.is_none()) {
             let begun = Instant::now();
-            let array = chunk.plan.assemble(&chunk.fetched, limits, verify).map_err(|e| {
+            let mut parts = vec![chunk];
+            parts.extend(followers.remove(&nth).unwrap_or_default());
+            let arrays = match parts.as_slice() {
+                [one] => one.plan.assemble(&one.fetched, limits, verify).map(|array| vec![array]),
+                many => {
+                    let plans: Vec<&ChunkPlan> = many.iter().map(|part| &part.plan).collect();
+                    ChunkPlan::assemble_together(&plans, &chunk.fetched, limits, verify)
+                }
+            };
+            let arrays = arrays.map_err(|e| {
                 let id = request.columns[chunk.column].column;
                 match self.column(id) {
                     Ok(column) => self.locate(e, column, chunk.object, request, chunk.first_row),
@@ -256,7 +312,9 @@ impl Dataset {
                 }
             })?;
             times[chunk.column] += begun.elapsed();
-            pieces[chunk.column].push(array);
+            for (part, array) in parts.into_iter().zip(arrays) {
+                pieces[part.column].push(array);
+            }
         }
         let mut arrays = Vec::with_capacity(pieces.len());
         for (number, pieces) in pieces.into_iter().enumerate() {
@@ -283,7 +341,7 @@ impl Dataset {
     ) -> Error {
         if error.is_damage() {
             let key = object.key("data");
-            return Error::in_object(self.url(), &key, error);
+            return self.in_object(&key, error);
         }
         let row = match &error {
             lakebed_format::Error::Subscript { row, .. } => {

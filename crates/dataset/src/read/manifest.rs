@@ -1,13 +1,10 @@
-//! Fragments and manifests.
+//! Tree nodes and manifests.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::TryStreamExt;
 use lakebed_core::ColumnId;
 use lakebed_format::ColumnSection;
-use lakebed_format::FragmentPointer;
 use lakebed_format::ManifestHeader;
 use lakebed_format::NodePointer;
 use lakebed_format::Stats;
@@ -22,8 +19,6 @@ use crate::error::Result;
 
 /// A manifest up to this size is read in one request with its sections.
 const ONE_REQUEST: u64 = 256 * 1024;
-/// Nodes that are read at the same time.
-const PARALLEL: usize = 16;
 
 /// What a query may know of the chunks of a column in a fragment without opening them; from
 /// [`Dataset::pages`], of its pages.
@@ -35,6 +30,9 @@ pub struct ColumnChunks {
     pub bytes: Vec<u64>,
     /// Statistics of each chunk.
     pub stats: Vec<Stats>,
+    /// True if rows were deleted or have newer values since: statistics are bounds, and counts in
+    /// them are of more rows than there are.
+    pub patched: bool,
 }
 
 /// A column's section of a manifest, in the form that reads use and in the form that queries use.
@@ -45,81 +43,38 @@ pub(crate) struct Section {
 }
 
 impl Dataset {
-    /// The fragments in position order.
-    ///
-    /// # Errors
-    /// Damage, or an error of the store.
-    pub async fn fragments(&self) -> Result<Arc<[Fragment]>> {
-        let fragments = self.fragments.get_or_try_init(|| self.load_fragments()).await?;
-        Ok(Arc::clone(fragments))
-    }
-
-    async fn load_fragments(&self) -> Result<Arc<[Fragment]>> {
-        let mut nodes: Vec<NodePointer> = self.entry.tree.nodes().cloned().collect();
-        let mut pointers: Vec<FragmentPointer> = Vec::new();
-        // Level by level: the nodes of one level are of one kind only where they came from one
-        // parent, so each is expanded in its place until only fragments are left.
-        let mut level: Vec<Item> = nodes.drain(..).map(Item::Node).collect();
-        while level.iter().any(|item| matches!(item, Item::Node(_))) {
-            let read = level.into_iter().map(|item| async move {
-                match item {
-                    Item::Fragment(pointer) => Ok(vec![Item::Fragment(pointer)]),
-                    Item::Node(pointer) => self.read_node(&pointer).await,
-                }
-            });
-            let expanded: Vec<Vec<Item>> =
-                futures::stream::iter(read).buffered(PARALLEL).try_collect().await?;
-            level = expanded.into_iter().flatten().collect();
+    /// A node of the fragment tree.
+    pub(crate) async fn read_node(&self, pointer: &NodePointer) -> Result<Arc<Node>> {
+        if let Some(node) = self.shared.caches.nodes.get(&pointer.object) {
+            return Ok(node);
         }
-        pointers.extend(level.into_iter().filter_map(|item| match item {
-            Item::Fragment(pointer) => Some(pointer),
-            Item::Node(_) => None,
-        }));
-        pointers.extend(self.entry.tree.tail.iter().cloned());
-        let mut position = 0u64;
-        let mut fragments = Vec::with_capacity(pointers.len());
-        for (index, pointer) in pointers.into_iter().enumerate() {
-            fragments.push(Fragment {
-                index,
-                first_position: position,
-                rows: pointer.rows,
-                first_row_id: pointer.first_row_id,
-                pointer: pointer.clone(),
-            });
-            position = position.saturating_add(pointer.rows);
-        }
-        if position != self.entry.rows {
-            let reason =
-                format!("its fragments hold {position} rows, and it says {}", self.entry.rows);
-            let key = lakebed_format::Entry::key(self.entry.number);
-            return Err(self.damaged(&key, "log entry", reason));
-        }
-        Ok(fragments.into())
-    }
-
-    async fn read_node(&self, pointer: &NodePointer) -> Result<Vec<Item>> {
         let key = pointer.object.key("meta");
-        let bytes = self.shared.store.get(&key).await?;
+        let bytes = self.or_expired(self.store.get(&key).await).await?;
         if !pointer.checksum.matches(&bytes) {
             let reason = "it is not the object that its parent points to".to_string();
             return Err(self.damaged(&key, "tree node", reason));
         }
-        let node = Node::from_bytes(&bytes).map_err(|e| Error::in_object(self.url(), &key, e))?;
-        if node.totals() != (pointer.rows, pointer.fragments) {
-            return Err(self.damaged(
-                &key,
-                "tree node",
-                "its totals differ from its parent's".into(),
-            ));
+        let node = Node::from_bytes(&bytes).map_err(|e| self.in_object(&key, e))?;
+        if node.totals() != pointer.totals {
+            let reason = "its totals differ from its parent's".to_string();
+            return Err(self.damaged(&key, "tree node", reason));
         }
-        Ok(match node {
-            Node::Fragments(list) => list.into_iter().map(Item::Fragment).collect(),
-            Node::Nodes(list) => list.into_iter().map(Item::Node).collect(),
-        })
+        let node = Arc::new(node);
+        self.shared.caches.nodes.insert(pointer.object, Arc::clone(&node));
+        Ok(node)
     }
 
     pub(crate) fn damaged(&self, object: &str, what: &str, reason: String) -> Error {
-        Error::in_object(self.url(), object, lakebed_format::Error::damaged(what, reason))
+        self.in_object(object, lakebed_format::Error::damaged(what, reason))
+    }
+
+    /// An error about an object. What is kept of the object is given up: the next read asks the
+    /// store, which may have what was written.
+    pub(crate) fn in_object(&self, object: &str, error: lakebed_format::Error) -> Error {
+        if let Some(blocks) = &self.shared.blocks {
+            blocks.forget(object);
+        }
+        Error::in_object(self.url(), object, error)
     }
 
     /// What is known of a column's chunks in a fragment; `None` if the fragment was written before
@@ -132,7 +87,41 @@ impl Dataset {
         fragment: &Fragment,
         column: ColumnId,
     ) -> Result<Option<Arc<ColumnChunks>>> {
-        Ok(self.section(fragment, column).await?.map(|section| Arc::clone(&section.chunks)))
+        self.twice_if_damaged(|| self.patched_chunks(fragment, column)).await
+    }
+
+    /// What `read` gives. Where blocks are kept and it finds damage, it is asked again: what was
+    /// kept may have been damaged on the way, and was given up.
+    pub(crate) async fn twice_if_damaged<T, F>(&self, read: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let done = match read().await {
+            Err(error) if error.is_damage() && self.shared.blocks.is_some() => read().await,
+            done => done,
+        };
+        match done {
+            Err(error) => Err(self.expired_or(error).await),
+            done => done,
+        }
+    }
+
+    /// An object that is missing was collected if this version has expired since it was opened.
+    pub(super) async fn expired_or(&self, error: Error) -> Error {
+        if !matches!(&error, Error::Store(source) if source.is_not_found()) {
+            return error;
+        }
+        let url = &self.shared.url;
+        let version = self.entry.number;
+        match self.newest_entry().await {
+            Ok(Some(newest))
+                if version < newest.expired_below
+                    && !newest.refs.versions().any(|named| named == version) =>
+            {
+                Error::VersionExpired { url: url.clone(), version, below: newest.expired_below }
+            }
+            _ => error,
+        }
     }
 
     pub(crate) async fn manifest(&self, fragment: &Fragment) -> Result<Arc<Manifest>> {
@@ -141,7 +130,8 @@ impl Dataset {
             let key = pointer.object.key("data");
             let whole = pointer.length.saturating_sub(pointer.sections_offset) <= ONE_REQUEST;
             let begin = if whole { pointer.sections_offset } else { pointer.header_offset };
-            let bytes = self.shared.store.get_range(&key, begin..pointer.length).await?;
+            let bytes = self.store.get_range(&key, begin..pointer.length).await;
+            let bytes = self.or_expired(bytes).await?;
             let skip =
                 usize::try_from(pointer.header_offset.saturating_sub(begin)).unwrap_or(usize::MAX);
             let header = bytes.get(skip..).unwrap_or_default();
@@ -149,8 +139,7 @@ impl Dataset {
                 let reason = "it is not the manifest that its entry points to".to_string();
                 return Err(self.damaged(&key, "manifest", reason));
             }
-            let header = ManifestHeader::from_bytes(header)
-                .map_err(|e| Error::in_object(self.url(), &key, e))?;
+            let header = ManifestHeader::from_bytes(header).map_err(|e| self.in_object(&key, e))?;
             if header.rows != pointer.rows {
                 let reason =
                     format!("it has {} rows, and its entry says {}", header.rows, pointer.rows);
@@ -185,15 +174,17 @@ impl Dataset {
         });
         let bytes: Bytes = match here {
             Some(bytes) => bytes,
-            None => self.shared.store.get_range(&key, range).await?,
+            None => self.or_expired(self.store.get_range(&key, range).await).await?,
         };
         if Checksum::of(&bytes) != address.checksum {
+            // With it came the sections' bytes, if they came.
+            self.shared.caches.manifests.remove(&fragment.pointer.object);
             let what = format!("manifest section of column '{}'", description.name);
             return Err(self.damaged(&key, &what, "its checksum does not match".into()));
         }
         let limits = &self.shared.options.limits;
         let parsed = ColumnSection::from_bytes(&bytes, description, &manifest.header, limits)
-            .map_err(|e| Error::in_object(self.url(), &key, e))?;
+            .map_err(|e| self.in_object(&key, e))?;
         let mut first_rows = vec![0];
         let mut row = 0u64;
         for stats in &parsed.stats {
@@ -202,14 +193,14 @@ impl Dataset {
         }
         let bytes =
             parsed.chunks.iter().map(|c| c.payload_length.saturating_add(c.directory_length));
-        let chunks = ColumnChunks { first_rows, bytes: bytes.collect(), stats: parsed.stats };
+        let chunks = ColumnChunks {
+            first_rows,
+            bytes: bytes.collect(),
+            stats: parsed.stats,
+            patched: false,
+        };
         let section = Arc::new(Section { addresses: parsed.chunks, chunks: Arc::new(chunks) });
         manifest.keep(column, Arc::clone(&section));
         Ok(Some(section))
     }
-}
-
-enum Item {
-    Node(NodePointer),
-    Fragment(FragmentPointer),
 }

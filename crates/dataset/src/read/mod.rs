@@ -6,12 +6,22 @@
 
 mod directories;
 mod fetch;
+mod fragments;
 mod manifest;
+mod paced;
 mod pages;
+mod patched;
 mod request;
+mod take;
 
+pub(crate) use fragments::Below;
+pub(crate) use fragments::Part as TreePart;
 pub use manifest::ColumnChunks;
 pub(crate) use manifest::Section;
+pub(crate) use paced::Paced;
+pub(crate) use patched::CachedPatch;
+pub(crate) use patched::offset;
+pub(crate) use patched::select;
 pub use request::ColumnRead;
 pub use request::Fragment;
 pub use request::ReadCost;

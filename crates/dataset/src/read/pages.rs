@@ -31,6 +31,39 @@ impl Dataset {
         column: ColumnId,
         chunks: &[usize],
     ) -> Result<Option<Arc<ColumnChunks>>> {
+        self.twice_if_damaged(|| self.pages_once(fragment, column, chunks)).await
+    }
+
+    async fn pages_once(
+        &self,
+        fragment: &Fragment,
+        column: ColumnId,
+        chunks: &[usize],
+    ) -> Result<Option<Arc<ColumnChunks>>> {
+        let Some(cached) = self.patch(&fragment.pointer).await? else {
+            return self.pages_of_pack(fragment, column, chunks).await;
+        };
+        let coarse = self.patched_chunks(fragment, column).await?;
+        let Some(section) = self.section(fragment, column).await? else { return Ok(coarse) };
+        let with_rows = Dataset::chunks_with_rows(&section.chunks, &cached);
+        let of_pack = |nth: &usize| with_rows.get(*nth).copied().unwrap_or(usize::MAX);
+        let wanted: Vec<usize> = chunks.iter().map(of_pack).collect();
+        let fine = self.pages_of_pack(fragment, column, &wanted).await?;
+        match fine {
+            Some(fine) if fine.first_rows.len() > section.chunks.first_rows.len() => {
+                Ok(self.widened(fragment, column, Some(&*fine), &cached).await?.map(Arc::new))
+            }
+            _ => Ok(coarse),
+        }
+    }
+
+    /// Pages among chunks of a fragment as it was written.
+    async fn pages_of_pack(
+        &self,
+        fragment: &Fragment,
+        column: ColumnId,
+        chunks: &[usize],
+    ) -> Result<Option<Arc<ColumnChunks>>> {
         let Some(section) = self.section(fragment, column).await? else { return Ok(None) };
         let coarse = &section.chunks;
         let mut wanted = chunks.to_vec();

@@ -20,10 +20,8 @@ pub struct Fragment {
     pub index: usize,
     /// The position of its first row in the snapshot.
     pub first_position: u64,
-    /// Its rows.
+    /// Its rows, without deleted ones.
     pub rows: u64,
-    /// The row id of its first row; the others follow.
-    pub first_row_id: u64,
     /// Where it is.
     pub pointer: FragmentPointer,
 }

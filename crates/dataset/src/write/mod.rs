@@ -1,7 +1,10 @@
 //! Appending rows.
 
 mod append;
+mod appender;
 mod pack;
+mod packs;
+mod recode;
 
 use std::sync::Arc;
 
@@ -15,9 +18,12 @@ use lakebed_core::nearest::nearest;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::error::Result;
-use append::Append;
-use pack::FinishedPack;
-use pack::PackWriter;
+pub(crate) use append::Append;
+pub use appender::Appended;
+pub use appender::Appender;
+pub(crate) use pack::ManifestWriter;
+pub(crate) use pack::PackWriter;
+pub(crate) use packs::Packs;
 
 /// Rows on their way into a dataset. Nothing is visible before [`Writer::commit`].
 ///
@@ -27,8 +33,7 @@ use pack::PackWriter;
 pub struct Writer {
     base: Dataset,
     columns: Arc<[Column]>,
-    pack: Option<PackWriter>,
-    finished: Vec<FinishedPack>,
+    packs: Packs,
     rows: u64,
     failed: bool,
 }
@@ -39,12 +44,11 @@ impl Dataset {
     /// # Errors
     /// A dataset that needs a feature which this program cannot write.
     pub fn append(&self) -> Result<Writer> {
-        crate::commit::check_writable(&self.entry)?;
+        crate::commit::check_writable(&self.log)?;
         Ok(Writer {
             base: self.clone(),
             columns: Arc::from(self.schema.columns.as_slice()),
-            pack: None,
-            finished: Vec::new(),
+            packs: Packs::default(),
             rows: 0,
             failed: false,
         })
@@ -55,6 +59,29 @@ impl Writer {
     /// Rows written so far.
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Adds names behind the classes of a column, so that batches may use their codes, and gives the
+    /// codes that they have in this writer; names that are there keep theirs. The list grows with
+    /// the commit. If somebody else made it grow first, the codes of this writer's rows are put
+    /// under the list that is there then, so every row keeps its class by name.
+    ///
+    /// # Errors
+    /// An unknown column, one that holds no class codes, or one that cannot count so many classes.
+    pub fn add_classes<I>(&mut self, column: &str, names: I) -> Result<Vec<u64>>
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let id = self.base.schema.column(column)?.id;
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        let mut columns = self.columns.to_vec();
+        let mut codes = Vec::new();
+        for column in columns.iter_mut().filter(|column| column.id == id) {
+            codes = recode::add_classes(column, &names)?;
+        }
+        self.columns = columns.into();
+        Ok(codes)
     }
 
     /// Adds the rows of a batch. Columns are found by name; nullable ones and those with a fill
@@ -79,25 +106,8 @@ impl Writer {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let shared = &self.base.shared;
-        if self.pack.is_none() {
-            let object = shared.new_object(self.base.entry.epoch);
-            self.pack = Some(PackWriter::begin(shared, object, &self.columns).await?);
-        }
-        if let Some(pack) = &mut self.pack {
-            pack.write(&arrays, self.rows).await?;
-            self.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
-            if pack.length() >= shared.options.pack_bytes {
-                self.finish_pack().await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn finish_pack(&mut self) -> Result<()> {
-        if let Some(pack) = self.pack.take() {
-            self.finished.push(pack.finish().await?);
-        }
+        self.packs.write(&self.base.shared, &self.columns, &arrays, self.rows).await?;
+        self.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
         Ok(())
     }
 
@@ -107,18 +117,46 @@ impl Writer {
     /// # Errors
     /// [`Error::Conflict`], [`Error::Fenced`], [`Error::CommitUnknown`], or an error of the store;
     /// only after `CommitUnknown` may the rows be there.
-    pub fn commit<'a>(mut self, message: &'a str) -> BoxFuture<'a, Result<Dataset>> {
-        Box::pin(async move {
-            if self.failed {
-                return Err(mismatch("an earlier batch failed: begin again".into()));
-            }
-            self.finish_pack().await?;
-            if self.finished.is_empty() {
-                return self.base.refresh().await;
-            }
-            let append = Append { packs: self.finished, columns: self.columns };
-            crate::commit::commit(&self.base, message, &append).await
-        })
+    pub fn commit<'a>(self, message: &'a str) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(self.commit_as(None, message))
+    }
+
+    /// As [`Writer::commit`], at most once for a key in the history of the dataset, whatever fails
+    /// and whoever else commits with it: who does not know whether a commit took place writes the
+    /// same rows again and commits with the same key. If it took place, the rows just written are
+    /// dropped, and the dataset is returned as it was after that commit.
+    ///
+    /// A key is any text of at most 256 bytes; [`Dataset::committed_once`] asks for it beforehand.
+    /// Without rows there is no commit, and the key stays free.
+    ///
+    /// # Errors
+    /// As [`Writer::commit`]; [`Error::InvalidKey`], or [`Error::VersionExpired`] if what came after
+    /// the last attempt with this key has expired, so that it cannot be known whether it succeeded.
+    pub fn commit_once<'a>(self, key: &'a str, message: &'a str) -> BoxFuture<'a, Result<Dataset>> {
+        Box::pin(self.commit_as(Some(key), message))
+    }
+
+    async fn commit_as(self, key: Option<&str>, message: &str) -> Result<Dataset> {
+        let base = self.base.clone();
+        let append = self.finished().await?;
+        if append.packs.is_empty() {
+            return base.refresh().await;
+        }
+        crate::commit::commit_keyed(&base, message, key, &append).await
+    }
+
+    /// True if a pack is complete: a good moment for who commits now and then.
+    pub(crate) fn has_finished_pack(&self) -> bool {
+        self.packs.has_finished()
+    }
+
+    /// The rows as packs that wait for a commit.
+    pub(crate) async fn finished(self) -> Result<Append> {
+        if self.failed {
+            return Err(mismatch("an earlier batch failed: begin again".into()));
+        }
+        let grown = recode::grown(&self.base.schema.columns, &self.columns);
+        Ok(Append { grown, ..Append::new(self.packs.finish().await?, self.columns) })
     }
 
     /// The batch's columns in the order of the dataset's, null or filled where absent.

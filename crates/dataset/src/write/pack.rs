@@ -14,6 +14,7 @@ use lakebed_format::ChunkBuilder;
 use lakebed_format::ColumnSection;
 use lakebed_format::EncodedChunk;
 use lakebed_format::ManifestHeader;
+use lakebed_format::PackPointer;
 use lakebed_format::checksum::Checksum;
 use lakebed_format::checksum::Running;
 use lakebed_format::chunk::footer::footer;
@@ -23,17 +24,6 @@ use lakebed_store::ObjectWriter;
 use crate::dataset::Shared;
 use crate::error::Error;
 use crate::error::Result;
-
-/// A pack that is complete and durable, not yet part of any entry.
-#[derive(Debug, Clone)]
-pub(crate) struct FinishedPack {
-    pub object: ObjectId,
-    pub sections_offset: u64,
-    pub header_offset: u64,
-    pub length: u64,
-    pub checksum: Checksum,
-    pub rows: u64,
-}
 
 /// A pack that is being written.
 pub(crate) struct PackWriter {
@@ -67,7 +57,8 @@ impl PackWriter {
     ) -> Result<PackWriter> {
         let column = |column: &Column| ColumnWriter {
             column: column.clone(),
-            builder: ChunkBuilder::new(column.clone(), shared.options.chunk_bytes),
+            builder: ChunkBuilder::new(column.clone(), shared.options.chunk_bytes)
+                .tiled_above(shared.options.tiled_above_bytes),
             section: ColumnSection::default(),
             rows_written: 0,
         };
@@ -85,6 +76,11 @@ impl PackWriter {
     /// Bytes that have left for the store.
     pub fn length(&self) -> u64 {
         self.offset
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// Adds one array for each column, all of one length; `first_row` is for messages.
@@ -124,8 +120,8 @@ impl PackWriter {
         }
     }
 
-    /// Writes what is buffered, the manifest, and makes the pack durable.
-    pub async fn finish(mut self) -> Result<FinishedPack> {
+    /// Writes what is buffered, the manifest, and makes the pack durable; no entry has it yet.
+    pub async fn finish(mut self) -> Result<PackPointer> {
         let (offset, hash, writer) = (&mut self.offset, &mut self.hash, &mut *self.writer);
         for column in &mut self.columns {
             if column.builder.buffered_rows() > 0 {
@@ -133,31 +129,61 @@ impl PackWriter {
                 put_chunk(column, chunk, offset, hash, writer).await?;
             }
         }
-        let sections_offset = *offset;
+        let sections = self.columns.iter().map(|column| (&column.column, &column.section));
+        let manifest = ManifestWriter {
+            object: self.object,
+            rows: self.rows,
+            objects: Vec::new(),
+            sections: sections.collect(),
+        };
+        let (offset, hash) = (self.offset, self.hash);
+        let pointer = manifest.write(offset, hash, &mut *self.writer).await?;
+        self.writer.finish().await?;
+        Ok(pointer)
+    }
+}
+
+/// What ends a pack.
+pub(crate) struct ManifestWriter<'a> {
+    pub object: ObjectId,
+    pub rows: u64,
+    /// Other packs that hold chunks.
+    pub objects: Vec<ObjectId>,
+    pub sections: Vec<(&'a Column, &'a ColumnSection)>,
+}
+
+impl ManifestWriter<'_> {
+    /// Writes it behind `offset` bytes of this hash.
+    pub async fn write(
+        self,
+        mut offset: u64,
+        mut hash: Running,
+        writer: &mut dyn ObjectWriter,
+    ) -> Result<PackPointer> {
+        let sections_offset = offset;
         let mut sections = BTreeMap::new();
-        for column in &self.columns {
-            let bytes = column.section.to_bytes(&column.column, &[]);
+        for (column, section) in self.sections {
+            let bytes = section.to_bytes(column, &self.objects);
             let address = SectionAddress {
-                offset: *offset,
+                offset,
                 length: length_of(&bytes),
                 checksum: Checksum::of(&bytes),
             };
-            sections.insert(column.column.id, address);
-            put_aligned(bytes, offset, hash, writer).await?;
+            sections.insert(column.id, address);
+            put_aligned(bytes, &mut offset, &mut hash, writer).await?;
         }
         let header = ManifestHeader {
             rows: self.rows,
             prefix_checksum: Some(hash.checksum()),
-            objects: Vec::new(),
+            objects: self.objects,
             sections,
         };
-        let header_offset = *offset;
+        let header_offset = offset;
         let bytes = header.to_bytes();
         let checksum = Checksum::of(&bytes);
         let length = header_offset + length_of(&bytes);
-        self.writer.write(Bytes::from(bytes)).await?;
-        self.writer.finish().await?;
-        Ok(FinishedPack {
+        writer.write(Bytes::from(bytes)).await?;
+        Ok(PackPointer {
             object: self.object,
             sections_offset,
             header_offset,

@@ -1,4 +1,4 @@
-//! Requests that fail: the old version, the new one or a typed error, never anything between.
+//! What is said of requests that fail, and what failing ones leave behind in a snapshot.
 
 use std::sync::Arc;
 
@@ -16,16 +16,6 @@ use super::append;
 use super::read_all;
 use super::varied;
 use super::varied_rows;
-
-const ALL: &[Operation] = &[
-    Operation::Get,
-    Operation::GetRange,
-    Operation::Size,
-    Operation::Create,
-    Operation::Put,
-    Operation::Write,
-    Operation::Finish,
-];
 
 /// A place that fails when told to, with `rows` rows of one commit if there are any.
 struct Place {
@@ -54,150 +44,6 @@ impl Place {
         let (meter, store) = (Arc::new(Meter::default()), Arc::clone(&self.store));
         Dataset::open_in(&self.name, store, meter, Options::default()).await
     }
-}
-
-/// Each way in which a request fails, and whether it has taken place.
-fn mishaps() -> Vec<(Fault, bool)> {
-    let faults = [Fault::Lost, Fault::Taken, Fault::Full, Fault::ReadOnly, Fault::Denied];
-    let mut all: Vec<_> = faults.into_iter().map(|fault| (fault, false)).collect();
-    all.extend([(Fault::Lost, true), (Fault::Taken, true), (Fault::Unsynced, true)]);
-    all
-}
-
-fn rule(fault: Fault, landed: bool) -> Rule {
-    // Reads fail in transit; writes fail in every way.
-    let operations = match fault {
-        Fault::Lost => ALL,
-        _ => &[Operation::Create, Operation::Put, Operation::Write, Operation::Finish],
-    };
-    let rule = Rule::new(operations, fault);
-    if landed { rule.after_landing() } else { rule }
-}
-
-#[tokio::test(start_paused = true)]
-async fn whichever_request_of_a_commit_fails_nothing_is_half_there() {
-    let (mut runs, mut committed, mut refused, mut unknown) = (0, 0, 0, 0);
-    for (fault, landed) in mishaps() {
-        for forever in [false, true] {
-            for nth in 1.. {
-                let place =
-                    Place::new(format!("commit-{fault:?}-{landed}-{forever}-{nth}"), 5).await;
-                let before = place.open().await.unwrap();
-                let truth = read_all(&before).await.unwrap();
-                let rows = varied_rows(before.schema(), 5, 9);
-                let rule = rule(fault, landed);
-                place.store.fail(if forever { rule.from_nth(nth) } else { rule.nth(nth) });
-                let result = append(&before, &rows).await;
-                let struck = place.store.struck();
-                place.store.heal();
-                let after = place.open().await.unwrap();
-                let all = read_all(&after).await.unwrap();
-                assert_eq!(all[..1], truth, "what was committed is lost");
-                let context = format!("{fault:?} landed {landed} forever {forever} nth {nth}");
-                match result {
-                    Ok(new) => {
-                        assert_eq!((new.version(), after.version()), (2, 2), "{context}");
-                        assert_eq!(all[1..], *std::slice::from_ref(&rows), "{context}");
-                        committed += 1;
-                    }
-                    Err(Error::CommitUnknown { number, id, .. }) => {
-                        assert!(forever, "{context}: one lost answer can be resolved");
-                        assert_eq!(number, 2);
-                        // The log settles it.
-                        let log = after.log(1).await.unwrap();
-                        assert_eq!(log[0].id == id, after.version() == 2, "{context}");
-                        unknown += 1;
-                    }
-                    Err(error) => {
-                        assert_eq!(after.version(), 1, "{context}: {error}");
-                        assert!(!error.is_damage(), "{context}: {error}");
-                        assert!(matches!(error, Error::Store(_)), "{context}: {error}");
-                        refused += 1;
-                    }
-                }
-                assert!(after.verify(|_, _| ()).await.unwrap().damage.is_empty(), "{context}");
-                let again = append(&after, &rows).await.unwrap();
-                assert_eq!(again.version(), after.version() + 1, "{context}");
-                runs += 1;
-                if struck == 0 {
-                    break;
-                }
-            }
-        }
-    }
-    assert!(committed > 0 && refused > 0 && unknown > 0);
-    println!(
-        "{runs} commits with faults: {committed} committed, {refused} refused, {unknown} unknown"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn whichever_request_of_a_creation_fails_it_can_be_repeated() {
-    let mut runs = 0;
-    for (fault, landed) in mishaps() {
-        for forever in [false, true] {
-            for nth in 1.. {
-                let place =
-                    Place::new(format!("create-{fault:?}-{landed}-{forever}-{nth}"), 0).await;
-                let rule = rule(fault, landed);
-                place.store.fail(if forever { rule.from_nth(nth) } else { rule.nth(nth) });
-                let created = place.create().await;
-                let struck = place.store.struck();
-                place.store.heal();
-                let context = format!("{fault:?} landed {landed} forever {forever} nth {nth}");
-                match place.open().await {
-                    Ok(_) => assert!(
-                        created.is_ok() || matches!(created, Err(Error::CommitUnknown { .. })),
-                        "{context}: {created:?}"
-                    ),
-                    Err(error) => {
-                        assert!(matches!(error, Error::NotADataset { .. }), "{context}: {error}");
-                        created.unwrap_err();
-                        place.create().await.unwrap();
-                    }
-                }
-                let dataset = place.open().await.unwrap();
-                let rows = varied_rows(dataset.schema(), 0, 3);
-                let dataset = append(&dataset, &rows).await.unwrap();
-                assert_eq!(read_all(&dataset).await.unwrap(), [rows], "{context}");
-                assert!(matches!(place.create().await, Err(Error::Exists { .. })));
-                runs += 1;
-                if struck == 0 {
-                    break;
-                }
-            }
-        }
-    }
-    println!("{runs} creations with faults");
-}
-
-#[tokio::test(start_paused = true)]
-async fn whichever_request_of_a_read_fails_the_answer_is_right_or_an_error() {
-    let mut runs = 0;
-    for fault in [Fault::Lost, Fault::Missing, Fault::Denied] {
-        for nth in 1.. {
-            let place = Place::new(format!("read-{fault:?}-{nth}"), 7).await;
-            let truth = read_all(&place.open().await.unwrap()).await.unwrap();
-            // That the last entry is missing is what the end of every log looks like.
-            let keys = if fault == Fault::Missing { "data/" } else { "" };
-            place.store.fail(Rule::new(Operation::READS, fault).keys(keys).nth(nth));
-            let result = async { read_all(&place.open().await?).await }.await;
-            let struck = place.store.struck();
-            match result {
-                Ok(batches) => assert_eq!(batches, truth),
-                Err(Error::Store(_)) => assert!(struck > 0),
-                Err(other) => panic!("{fault:?} {nth}: {other}"),
-            }
-            place.store.heal();
-            // The next try is not poisoned by what the failed one left behind.
-            assert_eq!(read_all(&place.open().await.unwrap()).await.unwrap(), truth);
-            runs += 1;
-            if struck == 0 {
-                break;
-            }
-        }
-    }
-    println!("{runs} reads with faults");
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,7 +53,7 @@ async fn race(url: String) {
     assert!(first.into_iter().eq(0..TASKS * EACH), "every commit once");
     let fragments = dataset.fragments().await.unwrap();
     for (nth, fragment) in fragments.iter().enumerate() {
-        assert_eq!(fragment.first_row_id, 2 * nth as u64);
+        assert_eq!(fragment.pointer.first_row_id, 2 * nth as u64);
         assert_eq!(fragment.pointer.stamp, nth as u64 + 1);
     }
     assert!(dataset.verify(|_, _| ()).await.unwrap().damage.is_empty());

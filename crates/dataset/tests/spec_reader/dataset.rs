@@ -219,6 +219,26 @@ impl Reader {
         Ok(Reader { root: root.to_path_buf(), entry, columns, fragments })
     }
 
+    /// Where a branch or tag ends, whether the entry says so or the object that it points to.
+    pub fn named(&self, name: &str) -> Res<Option<u64>> {
+        let of = |refs: &Json| {
+            let found = refs["branches"].get(name).or_else(|| refs["tags"].get(name));
+            found.and_then(Json::as_u64)
+        };
+        let refs = &self.entry["refs"];
+        let is_gone = refs["gone"].as_array().is_some_and(|gone| gone.contains(&name.into()));
+        let here = of(refs);
+        let Some(region) = refs["object"].as_array().filter(|_| here.is_none() && !is_gone) else {
+            return Ok(here);
+        };
+        let bytes = need(&self.root, &key("meta", region[0].as_str().unwrap()))?;
+        let (offset, length) = (region[1].as_u64().unwrap(), region[2].as_u64().unwrap());
+        if offset != 0 || length != bytes.len() as u64 || checksum(&bytes) != hex(&region[3]) {
+            return Err("other names than the entry points to".into());
+        }
+        Ok(of(&serde_json::from_slice::<Json>(frame(9, &bytes)?).map_err(|e| e.to_string())?))
+    }
+
     /// All samples of a column, in order of position.
     pub fn column(&self, name: &str) -> Res<Vec<Value>> {
         let column = self.columns.iter().find(|c| c.name == name).ok_or("no such column")?;
@@ -261,11 +281,23 @@ impl Reader {
         let (foreign, sums, rows) = (numbers(10)?, section.words(15)?, numbers(64)?);
         for i in 0..chunks {
             let [payload, bytes, directory, length] = places.each_ref().map(|list| size(list[i]));
-            if foreign[i] != 0 || payload % 64 != 0 || directory % 64 != 0 {
+            if payload % 64 != 0 || directory % 64 != 0 {
                 return Err("a chunk in a place that this version does not write".into());
             }
-            let payload = part(&pack, payload, bytes)?;
-            let directory = part(&pack, directory, length)?;
+            let other;
+            let pack = match foreign[i] {
+                0 => &pack,
+                nth => {
+                    // A fold: 20 bytes name each pack, as in keys but little endian.
+                    let name = part(header.need(6)?, (size(nth) - 1) * 20, 20)?;
+                    let epoch = u32::from_le_bytes(name[..4].try_into().unwrap());
+                    let id = u128::from_le_bytes(name[4..].try_into().unwrap());
+                    other = need(&self.root, &key("data", &format!("{epoch:08x}-{id:032x}")))?;
+                    &other
+                }
+            };
+            let payload = part(pack, payload, bytes)?;
+            let directory = part(pack, directory, length)?;
             if checksum(directory) != sums[i] {
                 return Err("a directory is damaged".into());
             }
@@ -297,9 +329,25 @@ fn node(root: &Path, pointer: &Json, out: &mut Vec<Fragment>) -> Res<()> {
         return Err("another node than its parent says".into());
     }
     let json: Json = serde_json::from_slice(frame(2, &bytes)?).map_err(|e| e.to_string())?;
-    if let Some(list) = json["fragments"].as_array() {
-        out.extend(list.iter().map(fragment));
-        return Ok(());
+    let before = out.len();
+    match json["fragments"].as_array() {
+        Some(list) => out.extend(list.iter().map(fragment)),
+        None => {
+            let list = json["nodes"].as_array().unwrap();
+            list.iter().try_for_each(|pointer| node(root, pointer, out))?;
+        }
     }
-    json["nodes"].as_array().unwrap().iter().try_for_each(|pointer| node(root, pointer, out))
+    // Nothing is deleted where this reader reads, so ids follow the first of each fragment.
+    let below = &out[before..];
+    let found = [
+        u64::try_from(below.len()).unwrap(),
+        below.iter().map(|f| f.rows).sum(),
+        below.iter().map(|f| f.first_row_id).min().unwrap(),
+        below.iter().map(|f| f.first_row_id + f.rows - 1).max().unwrap(),
+    ];
+    let said: Vec<u64> = (3..7).map(|at| pointer[at].as_u64().unwrap()).collect();
+    if said != found {
+        return Err(format!("below a node is {found:?}, and its parent says {said:?}"));
+    }
+    Ok(())
 }

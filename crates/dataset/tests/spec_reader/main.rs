@@ -2,6 +2,7 @@
 //! layout, encoding and codec, over several commits. It uses nothing of Lakebed (`arrow_form` and
 //! this file do, to write); where it disagrees, the specification or the program is wrong.
 
+#![allow(clippy::print_stdout, reason = "figures of a run")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 #![allow(dead_code, reason = "a reader parses more than these tests look at")]
@@ -12,6 +13,7 @@ mod chunk;
 mod dataset;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -26,6 +28,7 @@ use lakebed_core::Shape;
 use lakebed_core::TensorType;
 use lakebed_dataset::ColumnRead;
 use lakebed_dataset::Dataset;
+use lakebed_dataset::Folding;
 use lakebed_dataset::Options;
 use lakebed_dataset::Part;
 use lakebed_dataset::ReadRequest;
@@ -205,6 +208,30 @@ async fn with_the_program(dataset: &Dataset, column: &Column) -> Vec<arrow::arra
     arrays
 }
 
+/// Both readers, the one made from the specification and the program's, give what is expected.
+async fn agrees(dataset: &Dataset, expected: &BTreeMap<String, Vec<Value>>) -> Reader {
+    let reader = Reader::open(Path::new(dataset.url())).unwrap();
+    let mut samples = 0;
+    for column in &dataset.schema().columns {
+        let expected = &expected[&column.name];
+        let read = reader.column(&column.name).unwrap();
+        assert_eq!(read.len(), expected.len(), "{}", column.name);
+        for (row, (read, expected)) in read.iter().zip(expected).enumerate() {
+            assert!(read == expected, "column {}, row {row}", column.name);
+        }
+        samples += read.len();
+        let mut at = 0;
+        for array in with_the_program(dataset, column).await {
+            let wanted = array_of(column, &expected[at..at + array.len()]);
+            assert!(array.to_data() == wanted.to_data(), "column {}", column.name);
+            at += array.len();
+        }
+        assert_eq!(at, expected.len());
+    }
+    println!("{samples} samples of {} columns", reader.columns.len());
+    reader
+}
+
 #[tokio::test]
 async fn a_reader_made_from_the_specification_reads_everything() {
     let folder = tempfile::tempdir().unwrap();
@@ -281,30 +308,11 @@ async fn a_reader_made_from_the_specification_reads_everything() {
     writer.write(&batch(&dataset.schema().columns, &values)).await.unwrap();
     dataset = writer.commit("ten").await.unwrap();
 
-    let reader = Reader::open(folder.path()).unwrap();
+    let reader = agrees(&dataset, &expected).await;
     assert_eq!(reader.entry["number"], 3 + added.len() as u64 + 1);
     assert_eq!(reader.columns.len(), expected.len());
     let ids: Vec<u64> = reader.fragments.iter().map(|f| f.first_row_id).collect();
     assert_eq!(ids, [0, 1500, 1501, 2200]);
-    let mut samples = 0;
-    for column in &dataset.schema().columns {
-        let expected = &expected[&column.name];
-        let read = reader.column(&column.name).unwrap();
-        assert_eq!(read.len(), expected.len(), "{}", column.name);
-        for (row, (read, expected)) in read.iter().zip(expected).enumerate() {
-            assert!(read == expected, "column {}, row {row}", column.name);
-        }
-        samples += read.len();
-        // And so does the program.
-        let mut at = 0;
-        for array in with_the_program(&dataset, column).await {
-            let wanted = array_of(column, &expected[at..at + array.len()]);
-            assert!(array.to_data() == wanted.to_data(), "column {}", column.name);
-            at += array.len();
-        }
-        assert_eq!(at, expected.len());
-    }
-    println!("{samples} samples of {} columns", reader.columns.len());
     let all = (0..=5).map(|n| format!("layout {n}"));
     let all = all
         .chain((0..=4).map(|n| format!("encoding {n}")))
@@ -315,6 +323,12 @@ async fn a_reader_made_from_the_specification_reads_everything() {
             assert!(seen.contains(&what), "{what} was not met: {seen:?}");
         }
     });
+    // One manifest over the packs of those that have the same columns.
+    let any = Folding { small_bytes: u64::MAX, target_bytes: u64::MAX, neighbours: 2 };
+    let folded = dataset.fold(&any, "", |_, _| ()).await.unwrap();
+    let reader = agrees(&folded, &expected).await;
+    let ids: Vec<u64> = reader.fragments.iter().map(|f| f.first_row_id).collect();
+    assert_eq!(ids, [0, 2200]);
     // An older version has fewer rows and columns.
     let older = Reader::open_at(folder.path(), 1).unwrap();
     assert_eq!(older.columns.len(), generators.len());
@@ -338,10 +352,22 @@ async fn the_reader_follows_a_tree_of_many_commits_and_a_large_schema() {
         writer.write(&batch(&dataset.schema().columns, &values.into())).await.unwrap();
         dataset = writer.commit("two").await.unwrap();
     }
+    // More names than an entry has room for.
+    for n in 0..300 {
+        dataset = dataset.tag(&format!("a-tag-with-a-name-{n}"), "").await.unwrap();
+    }
+    dataset = dataset.delete_ref("a-tag-with-a-name-7", "").await.unwrap();
+    let last = dataset.version();
     // A hint that is wrong only costs requests.
     std::fs::write(folder.path().join("hint"), b"nothing").unwrap();
     let reader = Reader::open(folder.path()).unwrap();
-    assert_eq!(reader.entry["number"], 70);
+    assert_eq!(reader.entry["number"], last);
+    assert!(reader.entry["refs"].get("object").is_some());
+    assert_eq!(reader.named("main").unwrap(), Some(last));
+    for n in 0..300 {
+        let found = reader.named(&format!("a-tag-with-a-name-{n}")).unwrap();
+        assert_eq!(found, (n != 7).then_some(70 + n), "{n}");
+    }
     assert!(reader.entry["schema"].get("object").is_some());
     assert!(!reader.entry["tree"]["levels"].as_array().unwrap().is_empty());
     let expected: Vec<Value> =

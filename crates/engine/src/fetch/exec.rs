@@ -36,10 +36,10 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use futures::TryStreamExt;
 use futures::stream;
+use lakebed_core::human;
 
 use super::reader::Reader;
 use crate::scan::budget::Budget;
-use crate::scan::estimate::size;
 use crate::scan::metrics::PartMetrics;
 use crate::scan::metrics::Traffic;
 
@@ -95,7 +95,7 @@ impl DisplayAs for FetchExec {
         let dataset = self.reader.table.dataset();
         write!(f, "FetchExec: dataset={}@{}", dataset.url(), dataset.version())?;
         write!(f, ", columns=[{}], at {}", self.reader.describe(), self.position)?;
-        write!(f, ", about {} a row", size(self.reader.row_bytes().fetched))
+        write!(f, ", about {} a row", human::bytes(self.reader.row_bytes().fetched))
     }
 }
 
@@ -235,7 +235,7 @@ struct Fetching {
     fetched: Count,
     decoded: Count,
     parts: PartMetrics,
-    traffic: Arc<Traffic>,
+    traffic: Traffic,
 }
 
 impl Fetching {
@@ -247,13 +247,14 @@ impl Fetching {
         let bytes = usize::try_from(self.reader.row_bytes().worked).unwrap_or(usize::MAX);
         let held = MemoryConsumer::new(format!("Fetch[{}]", self.partition)).register(&self.pool);
         held.try_grow(bytes.saturating_mul(batch.num_rows()))?;
-        let read = self.reader.read(positions).await?;
+        let read = self.reader.read(self.traffic.dataset(), positions).await;
+        self.traffic.record();
+        let read = read?;
         self.fetched.add(read.rows);
         for (part, cost) in &read.costs {
             self.decoded.add(cost.decoded);
             self.parts.add(part, cost);
         }
-        self.traffic.record(self.reader.table.dataset());
         let columns = batch.columns().iter().cloned().chain(read.arrays).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         self.baseline.record_output(batch.num_rows());

@@ -1,4 +1,4 @@
-//! From logical plans to physical ones, [`Fetch`] included.
+//! From the logical node to the physical one.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::DFSchema;
 use datafusion::common::Result;
-use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::UserDefinedLogicalNode;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::DefaultPhysicalPlanner;
 use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::physical_planner::PhysicalPlanner;
 
@@ -22,23 +22,8 @@ use super::node::Fetch;
 use super::reader::Reader;
 use crate::scan::failed;
 
-/// DataFusion's planner and [`Fetch`].
-#[derive(Debug)]
-pub(crate) struct Planner;
-
-#[async_trait]
-impl QueryPlanner for Planner {
-    async fn create_physical_plan(
-        &self,
-        plan: &LogicalPlan,
-        session: &dyn Session,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Fetches)]);
-        planner.create_physical_plan(plan, session).await
-    }
-}
-
-struct Fetches;
+/// Plans [`Fetch`].
+pub(crate) struct Fetches;
 
 #[async_trait]
 impl ExtensionPlanner for Fetches {
@@ -56,22 +41,34 @@ impl ExtensionPlanner for Fetches {
         else {
             return Ok(None);
         };
-        let position =
-            planner.create_physical_expr(&fetch.position, logical.schema(), session, context)?;
-        let layout = fetch.table.layout();
-        let table = DFSchema::try_from(Arc::clone(&layout.schema))?;
-        let mut outputs = Vec::with_capacity(fetch.columns.len());
-        for column in &fetch.columns {
-            outputs.push(planner.create_physical_expr(&column.expr, &table, session, context)?);
-        }
-        let fragments = fetch.table.dataset().fragments().await.map_err(failed)?;
-        let reader = Reader::new(fetch.table.clone(), fragments, &outputs)?;
-        let own = physical.schema();
-        let new = (0..outputs.len()).map(|at| Arc::clone(fetch.fetched_field(at)));
-        let fields: Vec<FieldRef> = own.fields().iter().cloned().chain(new).collect();
-        let schema = ArrowSchema::new_with_metadata(fields, own.metadata().clone());
-        let reader = Arc::new(reader);
-        let exec = FetchExec::new(Arc::clone(physical), position, reader, Arc::new(schema))?;
-        Ok(Some(Arc::new(exec)))
+        let create = |expr: &Expr, schema: &DFSchema| {
+            planner.create_physical_expr(expr, schema, session, context)
+        };
+        Ok(Some(exec(fetch, logical.schema(), physical, create).await?))
     }
+}
+
+/// The physical node over its planned input; `create` makes expressions over a schema.
+pub(super) async fn exec(
+    fetch: &Fetch,
+    logical: &DFSchema,
+    input: &Arc<dyn ExecutionPlan>,
+    create: impl Fn(&Expr, &DFSchema) -> Result<Arc<dyn PhysicalExpr>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    // The node bounds its reads by what rows weigh.
+    fetch.table.measure().await?;
+    let position = create(&fetch.position, logical)?;
+    let table = DFSchema::try_from(Arc::clone(&fetch.table.layout().schema))?;
+    let mut outputs = Vec::with_capacity(fetch.columns.len());
+    for column in &fetch.columns {
+        outputs.push(create(&column.expr, &table)?);
+    }
+    let fragments = fetch.table.dataset().fragments().await.map_err(failed)?;
+    let reader = Reader::new(fetch.table.clone(), fragments, &outputs)?;
+    let own = input.schema();
+    let new = (0..outputs.len()).map(|at| Arc::clone(fetch.fetched_field(at)));
+    let fields: Vec<FieldRef> = own.fields().iter().cloned().chain(new).collect();
+    let schema = ArrowSchema::new_with_metadata(fields, own.metadata().clone());
+    let exec = FetchExec::new(Arc::clone(input), position, Arc::new(reader), Arc::new(schema))?;
+    Ok(Arc::new(exec))
 }

@@ -15,15 +15,17 @@ use datafusion::physical_expr::PhysicalExpr;
 use futures::StreamExt;
 use futures::TryStreamExt;
 use futures::stream;
+use lakebed_dataset::Dataset;
 use lakebed_dataset::Fragment;
 use lakebed_dataset::ReadCost;
-use lakebed_dataset::ReadRequest;
-use lakebed_dataset::Rows;
 
 use crate::scan::bound::Bound;
+use crate::scan::bound::distinct_parts;
 use crate::scan::cost::RowBytes;
-use crate::scan::failed;
 use crate::scan::part::ScanPart;
+use crate::scan::read::PartsRead;
+use crate::scan::read::read_parts;
+use crate::scan::rows::Alive;
 use crate::table::DatasetTable;
 
 /// Fragments that are read at the same time.
@@ -41,9 +43,8 @@ pub(crate) struct Reader {
 /// Rows of one fragment and what was read of them.
 struct Piece {
     first: u64,
-    rows: Vec<u64>,
-    arrays: Vec<ArrayRef>,
-    costs: Vec<(String, ReadCost)>,
+    rows: Alive,
+    read: PartsRead,
 }
 
 /// What was read.
@@ -69,12 +70,7 @@ impl Reader {
     ) -> Result<Reader> {
         let outputs: Vec<Bound> =
             outputs.iter().map(|expr| Bound::new(expr, table.layout())).collect::<Result<_>>()?;
-        let mut parts: Vec<ScanPart> = Vec::new();
-        for part in outputs.iter().flat_map(|output| &output.parts) {
-            if !parts.contains(part) {
-                parts.push(part.clone());
-            }
-        }
+        let parts = distinct_parts(&outputs);
         Ok(Reader { table, fragments, outputs, parts })
     }
 
@@ -91,11 +87,11 @@ impl Reader {
     }
 
     /// The outputs at some positions, null where the position is, how many different rows were
-    /// read, and what each part of them took.
+    /// read, and what each part of them took. `dataset` is the table's, counted as the caller likes.
     ///
     /// # Errors
     /// A position that the snapshot does not have, or what the dataset or an expression says.
-    pub async fn read(&self, positions: &UInt64Array) -> Result<Fetched> {
+    pub async fn read(&self, dataset: &Dataset, positions: &UInt64Array) -> Result<Fetched> {
         let ascending = positions.null_count() == 0
             && positions.values().windows(2).all(|pair| pair[0] < pair[1]);
         let mut unique: Vec<u64> = positions.iter().flatten().collect();
@@ -104,7 +100,7 @@ impl Reader {
             unique.dedup();
         }
         let pieces: Vec<Piece> = stream::iter(self.split(&unique)?)
-            .map(|(fragment, rows)| self.piece(fragment, rows))
+            .map(|(fragment, rows)| self.piece(dataset, fragment, rows))
             .buffered(FRAGMENTS_IN_FLIGHT)
             .try_collect()
             .await?;
@@ -118,7 +114,7 @@ impl Reader {
         for output in &self.outputs {
             outputs.push(self.output(output, &pieces, order.as_ref())?);
         }
-        let costs = pieces.into_iter().flat_map(|piece| piece.costs).collect();
+        let costs = pieces.into_iter().flat_map(|piece| piece.read.costs).collect();
         Ok(Fetched { arrays: outputs, rows: unique.len(), costs })
     }
 
@@ -144,36 +140,10 @@ impl Reader {
         Ok(split)
     }
 
-    async fn piece(&self, fragment: Fragment, rows: Vec<u64>) -> Result<Piece> {
-        let layout = self.table.layout();
-        let first = fragment.first_position;
-        let stored: Vec<_> =
-            self.parts.iter().filter_map(|part| Some((part, part.read(layout)?))).collect();
-        let (mut read, mut costs) = (Vec::new(), Vec::new());
-        if !stored.is_empty() {
-            let columns = stored.iter().map(|(_, read)| read.clone()).collect();
-            let request = ReadRequest { fragment, rows: Rows::List(rows.clone()), columns };
-            let taken = self.table.dataset().read_with_cost(&request).await;
-            let (batch, spent) = taken.map_err(failed)?;
-            let names = stored.iter().map(|(part, _)| part.describe(layout));
-            costs = names.zip(spent).collect();
-            read = batch.columns().to_vec();
-        }
-        let mut read = read.into_iter();
-        let mut arrays = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            arrays.push(match (part, part.read(layout)) {
-                (_, None) => {
-                    let positions = rows.iter().map(|row| first.saturating_add(*row));
-                    Arc::new(UInt64Array::from_iter_values(positions))
-                }
-                (_, Some(_)) => match read.next() {
-                    Some(array) => array,
-                    None => return internal_err!("the dataset read fewer columns than asked for"),
-                },
-            });
-        }
-        Ok(Piece { first, rows, arrays, costs })
+    async fn piece(&self, dataset: &Dataset, fragment: Fragment, rows: Vec<u64>) -> Result<Piece> {
+        let rows = Alive::List(rows);
+        let read = read_parts(dataset, self.table.layout(), &fragment, &self.parts, &rows).await?;
+        Ok(Piece { first: fragment.first_position, rows, read })
     }
 
     fn output(
@@ -187,14 +157,12 @@ impl Reader {
             let mut parts = Vec::with_capacity(output.parts.len());
             for part in &output.parts {
                 let at = self.parts.iter().position(|known| known == part);
-                match at.and_then(|at| piece.arrays.get(at)) {
+                match at.and_then(|at| piece.read.arrays.get(at)) {
                     Some(array) => parts.push(Arc::clone(array)),
                     None => return internal_err!("a part was not read"),
                 }
             }
-            let position = |at: usize| {
-                piece.first.saturating_add(piece.rows.get(at).copied().unwrap_or(u64::MAX))
-            };
+            let position = |at: usize| piece.first.saturating_add(piece.rows.get(at));
             let what = || format!("a column of {}", self.table.dataset().url());
             arrays.push(output.evaluate_rows(parts, piece.rows.len(), position, what)?);
         }

@@ -2,8 +2,6 @@
 
 use datafusion::sql::sqlparser::ast::Distinct;
 use datafusion::sql::sqlparser::ast::Expr;
-use datafusion::sql::sqlparser::ast::GroupByExpr;
-use datafusion::sql::sqlparser::ast::LimitClause;
 use datafusion::sql::sqlparser::ast::OrderBy;
 use datafusion::sql::sqlparser::ast::OrderByExpr;
 use datafusion::sql::sqlparser::ast::Select;
@@ -21,6 +19,7 @@ use super::expression::Clause;
 use super::expression::Place;
 use super::expression::RowNumber;
 use super::from::From;
+use super::groups;
 use super::items;
 use super::items::Item;
 use super::limit::Limit;
@@ -29,19 +28,25 @@ use super::query::Carry;
 use super::query::Lowered;
 use super::query::Prepared;
 use super::scope::Scope;
+use super::stages::Tail;
+use super::step::Step;
+use super::step::numbered;
+use super::step::selected;
 use super::syntax;
 use super::walk;
 use crate::error::Error;
 use crate::error::Result;
 
 /// What a SELECT does with its rows.
-#[derive(Debug, Clone, Copy)]
-struct Kind {
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kind {
     /// SUM and AVG aggregate rows.
-    sql: bool,
+    pub sql: bool,
     /// Its rows are groups.
-    grouped: bool,
-    distinct: bool,
+    pub(super) grouped: bool,
+    pub(super) distinct: bool,
+    /// Its columns become sequences, one a group.
+    pub collected: bool,
 }
 
 impl Lowering<'_> {
@@ -50,20 +55,30 @@ impl Lowering<'_> {
         &mut self,
         select: &Select,
         prepared: Option<Prepared>,
-        order_by: Option<&OrderBy>,
-        limit: Option<&LimitClause>,
+        kind: Kind,
+        tail: Tail,
         outer: Option<&Scope>,
         carry: Carry,
     ) -> Result<Lowered> {
         refuse(select)?;
-        let limit = Limit::read(limit)?;
-        let order_exprs: Vec<&Expr> =
-            order::written(order_by)?.iter().map(|key| &key.expr).collect();
-        let kind = self.kind(select, &order_exprs)?;
+        let limit = Limit::read(tail.limit)?;
+        let (scope, from) = self.source(select, prepared, tail.order, outer, carry)?;
+        let items = self.items(select, &scope, kind.sql, carry == Carry::Nothing)?;
+        self.block_of(select, scope, from, items, kind, (tail.order, limit), carry)
+    }
+
+    /// What FROM provides, or what stands for it.
+    pub(crate) fn source<'s>(
+        &mut self,
+        select: &Select,
+        prepared: Option<Prepared>,
+        order_by: Option<&OrderBy>,
+        outer: Option<&'s Scope<'s>>,
+        carry: Carry,
+    ) -> Result<(Scope<'s>, From)> {
         let numbered = |expr: &Expr| walk::any(expr, &is_row_number);
         let dense = select.selection.as_ref().is_some_and(numbered)
-            || order_exprs.iter().any(|expr| numbered(expr));
-
+            || order::written(order_by)?.iter().any(|key| numbered(&key.expr));
         let mut scope = Scope { outer, ..Scope::default() };
         let from = match prepared {
             Some(prepared) => Self::from_prepared(prepared, &mut scope),
@@ -75,17 +90,36 @@ impl Lowering<'_> {
                 _ => From::default(),
             },
         };
-        let items = self.items(select, &scope, kind.sql, carry == Carry::Nothing)?;
+        Ok((scope, from))
+    }
+
+    /// Lowers one SELECT of these columns over what FROM provides.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a SELECT")]
+    pub(crate) fn block_of(
+        &mut self,
+        select: &Select,
+        mut scope: Scope,
+        from: From,
+        items: Vec<Item>,
+        kind: Kind,
+        (order_by, limit): (Option<&OrderBy>, Limit),
+        carry: Carry,
+    ) -> Result<Lowered> {
+        if select.qualify.is_some() && carry == (Carry::Position { dense: true }) {
+            // Positions are counted before QUALIFY leaves rows out, so they are counted again.
+            let gaps = Carry::Position { dense: false };
+            let rows = self.block_of(select, scope, from, items, kind, (order_by, limit), gaps)?;
+            return self.numbered_again(rows);
+        }
         scope.aliases = items.iter().filter(|i| !i.plain).map(|i| i.name.clone()).collect();
         let scope = scope;
-
-        let source_row = source_row_number(&scope);
         let place = Place {
             scope: &scope,
             clause: Clause::Where,
             sql_block: kind.sql,
             in_aggregate: false,
-            row_number: source_row,
+            in_condition: false,
+            row_number: source_row_number(&scope),
         };
         let selection = match &select.selection {
             Some(selection) => Some(self.predicate(selection, &place)?),
@@ -94,6 +128,10 @@ impl Lowering<'_> {
         let mut lowered = syntax::select(Vec::new(), from.tables);
         lowered.selection = selection;
         lowered.named_window = select.named_window.clone();
+        if let Some(qualify) = &select.qualify {
+            let place = Place { clause: Clause::Having, ..place.clone() };
+            lowered.qualify = Some(self.predicate(qualify, &place)?);
+        }
         let block = Block { select: lowered, join_keys: from.join_keys, items, limit, carry };
         let place = Place { clause: Clause::OrderBy, ..place };
         if kind.grouped || kind.distinct {
@@ -103,7 +141,8 @@ impl Lowering<'_> {
         }
     }
 
-    fn kind(&self, select: &Select, order: &[&Expr]) -> Result<Kind> {
+    /// What a SELECT with these sort keys does.
+    pub(crate) fn kind(&self, select: &Select, order: Option<&OrderBy>) -> Result<Kind> {
         let mut exprs: Vec<&Expr> = Vec::new();
         for item in &select.projection {
             match item {
@@ -114,17 +153,11 @@ impl Lowering<'_> {
             }
         }
         exprs.extend(select.having.iter());
-        exprs.extend(order);
+        exprs.extend(order::written(order)?.iter().map(|key| &key.expr));
         let distinct = match &select.distinct {
             None | Some(Distinct::All) => false,
             Some(Distinct::Distinct) => true,
-            Some(Distinct::On(on)) => {
-                return Err(Error::Unsupported {
-                    what: "DISTINCT ON".into(),
-                    span: on.first().and_then(|expr| Span::from_sqlparser(expr.span())),
-                    help: Some("use GROUP BY with FIRST_VALUE".into()),
-                });
-            }
+            Some(Distinct::On(_)) => false,
         };
         let reaches = |wanted: &dyn Fn(Reach, bool) -> bool| {
             exprs.iter().any(|expr| {
@@ -140,17 +173,17 @@ impl Lowering<'_> {
             Reach::Either => sql && !distinct,
             Reach::Row => false,
         });
-        let keys = group_keys(select)?;
-        let grouped = aggregated || !keys.is_empty();
-        if let (Some(first), false) = (keys.first(), sql) {
-            return Err(Error::Unsupported {
-                what: "GROUP BY into sequences".into(),
-                span: Span::from_sqlparser(first.span()),
-                help: Some(
-                    "use COUNT(*) or ARRAY_AGG(column) in SELECT for one row a group".into(),
-                ),
-            });
+        let keys = groups::keys(select)?;
+        if let (Some(key), false) = (keys.iter().find(|key| groups::is_sets(key)), sql) {
+            return Err(Error::planning(
+                "ROLLUP, CUBE and GROUPING SETS group what aggregates over rows, and there is none",
+                Span::from_sqlparser(key.span()),
+            )
+            .with_help(
+                "select an aggregate over rows, such as COUNT(*) AS n, or name the keys alone",
+            ));
         }
+        let grouped = aggregated || !keys.is_empty();
         if let (Some(having), false) = (&select.having, grouped) {
             return Err(Error::planning(
                 "HAVING filters groups, and there are none",
@@ -158,7 +191,23 @@ impl Lowering<'_> {
             )
             .with_help("use WHERE to filter rows"));
         }
-        Ok(Kind { sql, grouped, distinct })
+        if let (Some(Distinct::On(on)), true) = (&select.distinct, grouped) {
+            return Err(Error::Unsupported {
+                what: "DISTINCT ON together with groups or aggregates".into(),
+                span: on.first().and_then(|expr| Span::from_sqlparser(expr.span())),
+                help: Some("select DISTINCT ON from a subquery that groups".into()),
+            });
+        }
+        if let (Some(qualify), true) = (&select.qualify, distinct || (grouped && !sql)) {
+            let what = if distinct { "DISTINCT" } else { "groups that become sequences" };
+            return Err(Error::Unsupported {
+                what: format!("QUALIFY together with {what}"),
+                span: Span::from_sqlparser(qualify.span()),
+                help: Some("write QUALIFY in a subquery, and select from it".into()),
+            });
+        }
+        let collected = grouped && !sql;
+        Ok(Kind { sql, grouped: grouped && sql, distinct, collected })
     }
 
     /// A SELECT whose rows are rows of FROM.
@@ -183,6 +232,7 @@ impl Lowering<'_> {
         let named = named_items(&items, &lowered);
         let total = order::substituted(&complete, scope, &named);
 
+        let qualifies = select.qualify.is_some();
         let untouched = select.selection.is_none() && !keys.written;
         let number = match scope.relations.as_slice() {
             [only] if untouched && only.dense => only
@@ -192,7 +242,7 @@ impl Lowering<'_> {
         };
         let number = number
             .unwrap_or_else(|| syntax::row_number(total.clone(), limit.offset.saturating_add(1)));
-        let shown = Place { row_number: RowNumber::Is(Box::new(number)), ..shown };
+        let shown = Place { row_number: counted(number, qualifies), ..shown };
         for (item, place_of) in items.iter().zip(&mut lowered) {
             if place_of.is_none() {
                 *place_of = Some(self.value(&item.expr, &shown)?);
@@ -241,6 +291,16 @@ impl Lowering<'_> {
         Ok(Lowered { query, columns: Some(columns), position })
     }
 
+    /// The same rows with positions that have no gaps.
+    fn numbered_again(&mut self, lowered: Lowered) -> Result<Lowered> {
+        let columns = lowered.columns.clone();
+        let step = Step::new(lowered, self.fresh())?;
+        let order = syntax::sort_key(step.column(POSITION), true, true);
+        let mut items = step.items();
+        items.push(numbered(syntax::row_number(vec![order], 1)));
+        Ok(Lowered { query: selected(items, step.from()), columns, position: true })
+    }
+
     /// The items and keys under names of their own inside, sorted and named outside.
     fn sorted_outside(
         &mut self,
@@ -273,109 +333,8 @@ impl Lowering<'_> {
         Lowered { query, columns: Some(columns), position: false }
     }
 
-    /// A SELECT whose rows are groups: an SQL block, in order of first appearance.
-    fn grouped(
-        &mut self,
-        written: &Select,
-        block: Block,
-        kind: Kind,
-        order_by: Option<&OrderBy>,
-        place: &Place,
-    ) -> Result<Lowered> {
-        let Block { mut select, items, limit, carry, .. } = block;
-        let scope = place.scope;
-        if kind.distinct && kind.grouped {
-            return Err(Error::Unsupported {
-                what: "DISTINCT together with groups or aggregates".into(),
-                span: items.first().and_then(|item| Span::from_sqlparser(item.span)),
-                help: Some("select DISTINCT from a subquery that groups".into()),
-            });
-        }
-        let shown = Place {
-            clause: Clause::Select,
-            row_number: RowNumber::Refused("ROW_NUMBER() depends on itself here"),
-            ..place.clone()
-        };
-        let mut lowered =
-            self.lowered_items(&items, &shown, |expr| !walk::any(expr, &is_row_number))?;
-        let named = named_items(&items, &lowered);
-
-        let mut keys = Vec::new();
-        let mut key_texts = Vec::new();
-        if kind.distinct {
-            keys.extend(lowered.iter().flatten().cloned());
-        } else {
-            let grouping = Place { clause: Clause::GroupBy, ..shown.clone() };
-            for key in group_keys(written)? {
-                if matches!(items::without_parentheses(key), Expr::Value(_)) {
-                    continue;
-                }
-                key_texts.push(items::without_parentheses(key).to_string().replace('"', ""));
-                key_texts.extend(items::column_name(key));
-                let alias = match key {
-                    Expr::Identifier(ident) if scope.find(ident).is_err() => {
-                        named.iter().find(|(name, _)| *name == ident.value)
-                    }
-                    _ => None,
-                };
-                match alias {
-                    Some((name, meant)) => {
-                        if let Some(item) = items.iter().find(|item| item.name == *name) {
-                            key_texts.push(
-                                items::without_parentheses(&item.expr).to_string().replace('"', ""),
-                            );
-                        }
-                        keys.push(meant.clone());
-                    }
-                    None => keys.push(self.value(key, &grouping)?),
-                }
-            }
-            for item in &items {
-                items::check_grouped(self, &item.expr, &key_texts, "SELECT")?;
-            }
-            if let Some(having) = &written.having {
-                let mut texts = key_texts.clone();
-                texts.extend(items.iter().map(|item| item.name.clone()));
-                items::check_grouped(self, having, &texts, "HAVING")?;
-                let here = Place { clause: Clause::Having, ..shown.clone() };
-                select.having = Some(self.predicate(having, &here)?);
-            }
-        }
-        let order = self.order_keys(order_by, place)?;
-        let first_row = |relation: &super::scope::Relation| {
-            relation.position().map(|p| syntax::call("min", SourceSpan::empty(), vec![p]))
-        };
-        let positions = scope.relations.iter().filter_map(first_row);
-        let complete = if keys.is_empty() { Vec::new() } else { order.complete(&[], positions) };
-        let total = order::substituted(&complete, scope, &named);
-
-        let number = syntax::row_number(total.clone(), limit.offset.saturating_add(1));
-        let numbered = Place { row_number: RowNumber::Is(Box::new(number.clone())), ..shown };
-        for (item, place_of) in items.iter().zip(&mut lowered) {
-            if place_of.is_none() {
-                *place_of = Some(self.value(&item.expr, &numbered)?);
-            }
-        }
-        let exprs: Vec<Expr> = lowered.into_iter().flatten().collect();
-        let columns: Vec<String> = items.iter().map(|item| item.name.clone()).collect();
-        select.projection = projection(&items, &exprs);
-        select.group_by = GroupByExpr::Expressions(keys, Vec::new());
-        let mut position = false;
-        if let Carry::Position { .. } = carry {
-            let carried = if total.is_empty() { syntax::number(0) } else { number };
-            select.projection.push(syntax::aliased(carried, POSITION, SourceSpan::empty()));
-            position = true;
-        }
-        let mut query = syntax::query(SetExpr::Select(Box::new(select)));
-        if carry == Carry::Result || !limit.is_none() {
-            query.order_by = syntax::order_by(complete);
-        }
-        query.limit_clause = limit.clause();
-        Ok(Lowered { query, columns: Some(columns), position })
-    }
-
     /// The items that `now` chooses; the others wait.
-    fn lowered_items(
+    pub(super) fn lowered_items(
         &mut self,
         items: &[Item],
         place: &Place,
@@ -393,20 +352,31 @@ impl Lowering<'_> {
 }
 
 /// A SELECT on its way.
-struct Block {
-    select: Select,
+pub(super) struct Block {
+    pub select: Select,
     join_keys: Vec<OrderByExpr>,
-    items: Vec<Item>,
-    limit: Limit,
-    carry: Carry,
+    pub items: Vec<Item>,
+    pub limit: Limit,
+    pub carry: Carry,
 }
 
-fn named_items(items: &[Item], lowered: &[Option<Expr>]) -> Vec<(String, Expr)> {
+/// What `ROW_NUMBER()` means in SELECT, where this counts the rows before QUALIFY.
+pub(super) fn counted(number: Expr, qualifies: bool) -> RowNumber {
+    if qualifies {
+        return RowNumber::Refused(
+            "ROW_NUMBER() without OVER counts the rows before QUALIFY leaves some out: \
+             write QUALIFY in a subquery, and ROW_NUMBER() around it",
+        );
+    }
+    RowNumber::Is(Box::new(number))
+}
+
+pub(super) fn named_items(items: &[Item], lowered: &[Option<Expr>]) -> Vec<(String, Expr)> {
     let pairs = items.iter().zip(lowered);
     pairs.filter_map(|(item, expr)| Some((item.name.clone(), expr.clone()?))).collect()
 }
 
-fn projection(items: &[Item], exprs: &[Expr]) -> Vec<SelectItem> {
+pub(super) fn projection(items: &[Item], exprs: &[Expr]) -> Vec<SelectItem> {
     items
         .iter()
         .zip(exprs)
@@ -434,17 +404,6 @@ fn source_row_number(scope: &Scope) -> RowNumber {
     }
 }
 
-fn group_keys(select: &Select) -> Result<&[Expr]> {
-    match &select.group_by {
-        GroupByExpr::Expressions(keys, modifiers) if modifiers.is_empty() => Ok(keys),
-        _ => Err(Error::Unsupported {
-            what: "this form of GROUP BY".into(),
-            span: Span::from_sqlparser(select.group_by.span()),
-            help: Some("name the keys".into()),
-        }),
-    }
-}
-
 /// True if a SELECT without FROM speaks of columns.
 fn uses_columns(select: &Select) -> bool {
     select.projection.iter().any(|item| match item {
@@ -460,8 +419,6 @@ fn refuse(select: &Select) -> Result<()> {
         "TOP"
     } else if select.into.is_some() {
         "SELECT INTO"
-    } else if select.qualify.is_some() {
-        "QUALIFY"
     } else if select.prewhere.is_some() {
         "PREWHERE"
     } else if !select.lateral_views.is_empty() {

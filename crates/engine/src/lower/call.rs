@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use datafusion::execution::SessionState;
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use datafusion::sql::sqlparser::ast::CaseWhen;
 use datafusion::sql::sqlparser::ast::DuplicateTreatment;
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::ast::Function;
@@ -14,17 +16,23 @@ use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::ast::ObjectNamePart;
 use datafusion::sql::sqlparser::ast::WindowType;
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::tokenizer::Span as SourceSpan;
 use lakebed_core::nearest::nearest;
+use lakebed_functions::Entry;
 use lakebed_grammar::Span;
 
 use super::Lowering;
+use super::arguments;
+use super::by_row::SOURCE_POSITION;
 use super::expression::Clause;
 use super::expression::Place;
 use super::expression::RowNumber;
+use super::syntax;
 use super::walk;
 use crate::error::Error;
 use crate::error::Result;
+use crate::expr_planner::strict_function_of;
 
 /// The functions that a session knows, by lower-case name.
 #[derive(Debug, Default)]
@@ -44,6 +52,12 @@ impl FunctionNames {
         }
     }
 
+    /// True for the name of any function, in any case.
+    pub fn contains(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        [&self.scalar, &self.aggregate, &self.window].iter().any(|names| names.contains(&name))
+    }
+
     /// The name nearest to one that does not exist.
     fn nearest(&self, name: &str) -> Option<String> {
         let tql = lakebed_functions::catalogue().iter().flat_map(|entry| entry.tql.iter().copied());
@@ -54,6 +68,12 @@ impl FunctionNames {
         })
     }
 }
+
+/// Functions of TQL that come later, and what to use meanwhile.
+const LATER: [(&str, &str); 2] = [
+    ("mmr_similarity", "sort by COSINE_SIMILARITY(column, vector) DESC"),
+    ("sample_info", "select the columns that hold what you look for"),
+];
 
 /// How many rows a call looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +90,7 @@ impl Lowering<'_> {
     /// What a call looks at, by its name and its clauses.
     pub(crate) fn reach(&self, function: &Function) -> Reach {
         let Some(name) = walk::function_name(function) else { return Reach::Row };
-        if !self.functions.aggregate.contains(&name) {
+        if !self.functions.aggregate.contains(&name) || arguments::reduces_inside(function) {
             return Reach::Row;
         }
         if lakebed_functions::udf_of_tql(&name).is_none()
@@ -94,8 +114,17 @@ impl Lowering<'_> {
         let Some(name) = walk::function_name(function) else {
             return Err(Error::planning(format!("no function {}", function.name), at));
         };
-        if name == "row_number" && function.over.is_none() {
-            return row_number(function, at, place);
+        match name.as_str() {
+            "row_number" if function.over.is_none() => return row_number(function, at, place),
+            SOURCE_POSITION => return source_position(at, place),
+            "random" => return self.random(function, at, place),
+            "if" => return self.choice(function, at, place),
+            "len" => return self.renamed(function, "character_length", place),
+            "sum_weight" | "max_weight" => {
+                let call = Expr::Function(function.clone());
+                return self.weights(&name, &walk::plain_arguments(function), &call, place);
+            }
+            _ => {}
         }
         let over_rows = match self.reach(function) {
             Reach::Row => false,
@@ -109,20 +138,60 @@ impl Lowering<'_> {
         if over_rows {
             return self.aggregate(function, &name, at, place);
         }
-        if let Some(udf) = lakebed_functions::udf_of_tql(&name) {
+        if let Some(entry) = entry(&name, function) {
             refuse_clauses(function, &name, at)?;
-            return self.renamed(function, udf, place);
+            let arguments = arguments::in_order(function, entry, place.scope)?;
+            let arguments = self.values(&arguments, place)?;
+            let written = function.name.0.first().and_then(ObjectNamePart::as_ident);
+            let span = written.map_or(span, |ident| ident.span);
+            // EQUALS(a, b) is a == b.
+            let udf = match strict_function_of(&BinaryOperator::Eq) {
+                Some(strict) if entry.udf == "tensor_eq" && !place.in_condition => strict,
+                _ => entry.udf,
+            };
+            return Ok(syntax::call(udf, span, arguments));
         }
         let known = self.functions.scalar.contains(&name)
             || (self.functions.window.contains(&name) && function.over.is_some());
         if !known {
-            let error = Error::planning(format!("no function {}", function.name), at);
-            return Err(match self.functions.nearest(&name) {
-                Some(near) => error.with_help(format!("did you mean {near}?")),
-                None => error,
-            });
+            return Err(self.unknown(function, &name, at));
         }
         self.renamed(function, &name, place)
+    }
+
+    fn unknown(&self, function: &Function, name: &str, at: Option<Span>) -> Error {
+        if let Some((_, instead)) = LATER.iter().find(|(later, _)| *later == name) {
+            return Error::Unsupported {
+                what: name.to_uppercase(),
+                span: at,
+                help: Some((*instead).to_string()),
+            };
+        }
+        let error = Error::planning(format!("no function {}", function.name), at);
+        match self.functions.nearest(name) {
+            Some(near) => error.with_help(format!("did you mean {near}?")),
+            None => error.with_help("no name is near it; `lakebed functions` lists them all"),
+        }
+    }
+
+    /// `IF(condition, a, b)`, which SQL writes as CASE.
+    fn choice(&mut self, function: &Function, at: Option<Span>, place: &Place) -> Result<Expr> {
+        refuse_clauses(function, "if", at)?;
+        let [condition, then, otherwise] = walk::plain_arguments(function)[..] else {
+            return Err(Error::planning("IF takes a condition and two values", at)
+                .with_help("write IF(condition, value, other)"));
+        };
+        let when = CaseWhen {
+            condition: self.predicate(condition, place)?,
+            result: self.value(then, place)?,
+        };
+        Ok(Expr::Case {
+            case_token: AttachedToken::empty(),
+            end_token: AttachedToken::empty(),
+            operand: None,
+            conditions: vec![when],
+            else_result: Some(Box::new(self.value(otherwise, place)?)),
+        })
     }
 
     fn aggregate(
@@ -142,8 +211,34 @@ impl Lowering<'_> {
             )
             .with_help("write it in SELECT, HAVING or ORDER BY, or filter a subquery"));
         }
+        if function.over.is_none() {
+            self.refuse_nested(function, name)?;
+        }
         let inside = Place { in_aggregate: true, ..place.clone() };
         self.renamed(function, name, &inside)
+    }
+
+    /// An aggregate over rows has no rows left inside another one.
+    fn refuse_nested(&self, function: &Function, name: &str) -> Result<()> {
+        let mut open = walk::plain_arguments(function);
+        while let Some(next) = open.pop() {
+            if let Expr::Function(inner) = next
+                && inner.over.is_none()
+                && self.reach(inner) == Reach::Rows
+            {
+                let (outer, inner_name) = (name.to_uppercase(), inner.name.to_string());
+                return Err(Error::planning(
+                    format!(
+                        "{} stands inside {outer}: both look at many rows",
+                        inner_name.to_uppercase()
+                    ),
+                    name_span(inner),
+                )
+                .with_help("compute the inner one in a subquery, and aggregate its result"));
+            }
+            open.extend(walk::children(next));
+        }
+        Ok(())
     }
 
     /// The same call under a UDF's name, with its parts lowered.
@@ -168,13 +263,11 @@ impl Lowering<'_> {
                             *expr = self.value(&expr.clone(), place)?;
                         }
                         FunctionArg::Unnamed(_) => {}
-                        FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
-                            return Err(Error::Unsupported {
-                                what: format!("the named argument '{argument}'"),
-                                span: Span::from_sqlparser(span),
-                                help: None,
-                            });
+                        FunctionArg::Named { arg: FunctionArgExpr::Expr(expr), .. }
+                        | FunctionArg::ExprNamed { arg: FunctionArgExpr::Expr(expr), .. } => {
+                            *expr = self.value(&expr.clone(), place)?;
                         }
+                        FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {}
                     }
                 }
                 for clause in &mut list.clauses {
@@ -199,6 +292,19 @@ impl Lowering<'_> {
     }
 }
 
+/// The tensor function that a name means in TQL. With `axis` or `keepdims` MIN and MAX reduce
+/// inside the sample, too.
+fn entry(name: &str, function: &Function) -> Option<&'static Entry> {
+    let name = match name {
+        "max" if arguments::reduces_inside(function) => "amax",
+        "min" if arguments::reduces_inside(function) => "amin",
+        name => name,
+    };
+    lakebed_functions::catalogue()
+        .iter()
+        .find(|entry| entry.tql.iter().any(|tql| tql.eq_ignore_ascii_case(name)))
+}
+
 fn row_number(function: &Function, at: Option<Span>, place: &Place) -> Result<Expr> {
     if !walk::plain_arguments(function).is_empty() {
         return Err(Error::planning("ROW_NUMBER takes no argument", at));
@@ -207,6 +313,14 @@ fn row_number(function: &Function, at: Option<Span>, place: &Place) -> Result<Ex
         RowNumber::Is(expr) => Ok(expr.as_ref().clone()),
         RowNumber::Refused(reason) => Err(Error::planning(*reason, at)),
     }
+}
+
+fn source_position(at: Option<Span>, place: &Place) -> Result<Expr> {
+    let position = match place.scope.relations.as_slice() {
+        [only] => only.position(),
+        _ => None,
+    };
+    position.ok_or_else(|| Error::planning("the rows here are not those of a dataset", at))
 }
 
 /// True for the call `ROW_NUMBER()` without a window.

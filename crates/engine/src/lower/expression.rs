@@ -2,9 +2,12 @@
 
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use datafusion::sql::sqlparser::ast::CaseWhen;
+use datafusion::sql::sqlparser::ast::CastKind;
+use datafusion::sql::sqlparser::ast::DataType;
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::ast::OrderByExpr;
+use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::ast::Spanned;
 use datafusion::sql::sqlparser::ast::UnaryOperator;
 use datafusion::sql::sqlparser::ast::Value;
@@ -21,6 +24,7 @@ use super::scope::span_of;
 use super::syntax;
 use crate::error::Error;
 use crate::error::Result;
+use crate::expr_planner::strict;
 
 /// Which clause an expression stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,9 @@ pub(crate) struct Place<'a> {
     pub sql_block: bool,
     /// True inside an aggregate's argument, where SUM and AVG reduce within the sample.
     pub in_aggregate: bool,
+    /// True inside a condition, CASE WHEN included, where arrays of unequal shapes compare as
+    /// false; what is shown must not hide that they differ.
+    pub in_condition: bool,
     pub row_number: RowNumber,
 }
 
@@ -68,6 +75,15 @@ impl Lowering<'_> {
         let lowered = match expr {
             Expr::Identifier(ident) => self.identifier(ident, place)?,
             Expr::CompoundIdentifier(parts) => compound(parts, expr, place)?,
+            Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. })
+                if too_large(digits) =>
+            {
+                return Err(Error::planning(
+                    format!("{digits} does not fit into 64 bits with a sign"),
+                    Span::from_sqlparser(span),
+                )
+                .with_help(format!("write {digits}.0 for a float")));
+            }
             Expr::Value(_) | Expr::TypedString(_) | Expr::Interval(_) => expr.clone(),
             Expr::Nested(inner) => Expr::Nested(Box::new(self.value(inner, place)?)),
             Expr::BinaryOp { .. } => self.operators(expr, place)?,
@@ -132,6 +148,17 @@ impl Lowering<'_> {
                     else_result: otherwise,
                 }
             }
+            Expr::Cast { kind, expr: inner, data_type, .. }
+                if casts_elements(kind, inner, data_type) =>
+            {
+                let to = syntax::text(data_type.to_string().to_lowercase(), span);
+                syntax::call("tensor_cast", span, vec![self.value(inner, place)?, to])
+            }
+            Expr::Cast { data_type: DataType::Custom(name, _), .. }
+                if !lakebed_functions::is_element_type(&name.to_string()) =>
+            {
+                return Err(super::cast::unknown_type(name));
+            }
             Expr::Cast { kind, expr: inner, data_type, array, format } => Expr::Cast {
                 kind: kind.clone(),
                 expr: Box::new(self.value(inner, place)?),
@@ -139,21 +166,19 @@ impl Lowering<'_> {
                 array: *array,
                 format: format.clone(),
             },
-            Expr::Array(array) => {
-                syntax::call("tensor_array", span, self.values(&array.elem, place)?)
-            }
+            Expr::Array(array) => self.array(&array.elem, span, place)?,
             Expr::Function(function) => match as_subscript(expr) {
                 Some((root, items)) => self.subscript(root, &items, span, place)?,
                 None => self.function(function, span, place)?,
             },
-            Expr::Subquery(query) => Expr::Subquery(Box::new(self.subquery(query, place)?)),
+            Expr::Subquery(query) => Expr::Subquery(Box::new(self.one_column(query, place)?)),
             Expr::Exists { subquery, negated } => Expr::Exists {
                 subquery: Box::new(self.subquery(subquery, place)?),
                 negated: *negated,
             },
             Expr::InSubquery { expr: inner, subquery, negated } => Expr::InSubquery {
                 expr: Box::new(self.value(inner, place)?),
-                subquery: Box::new(self.subquery(subquery, place)?),
+                subquery: Box::new(self.one_column(subquery, place)?),
                 negated: *negated,
             },
             Expr::Extract { field, syntax, expr: inner } => Expr::Extract {
@@ -188,10 +213,10 @@ impl Lowering<'_> {
                 }
             }
             Expr::Ceil { expr: inner, .. } => {
-                syntax::call("ceil", span, self.values([inner.as_ref()], place)?)
+                syntax::call("tensor_ceil", span, self.values([inner.as_ref()], place)?)
             }
             Expr::Floor { expr: inner, .. } => {
-                syntax::call("floor", span, self.values([inner.as_ref()], place)?)
+                syntax::call("tensor_floor", span, self.values([inner.as_ref()], place)?)
             }
             Expr::Position { expr: inner, r#in } => Expr::Position {
                 expr: Box::new(self.value(inner, place)?),
@@ -226,6 +251,13 @@ impl Lowering<'_> {
     /// A condition: what decides about a row. Each operand under AND, OR and NOT is taken as true
     /// or false; a null is false.
     pub(crate) fn predicate(&mut self, expr: &Expr, place: &Place) -> Result<Expr> {
+        let inside;
+        let place = if place.in_condition {
+            place
+        } else {
+            inside = Place { in_condition: true, ..place.clone() };
+            &inside
+        };
         let truth = |lowered: Expr| syntax::call("tensor_truth", expr.span(), vec![lowered]);
         Ok(match expr {
             Expr::Nested(inner) => Expr::Nested(Box::new(self.predicate(inner, place)?)),
@@ -276,6 +308,29 @@ impl Lowering<'_> {
         })
     }
 
+    /// An array of written numbers takes their smallest type; with anything else in it, numbers
+    /// take the type that they have alone, before any constant is folded.
+    fn array(&mut self, items: &[Expr], span: SourceSpan, place: &Place) -> Result<Expr> {
+        if items.iter().all(is_literal) {
+            return Ok(syntax::call("tensor_array", span, self.values(items, place)?));
+        }
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            let value = self.value(item, place)?;
+            values.push(match item {
+                Expr::Array(_) => value,
+                _ => match literal_number(item) {
+                    Some(digits) if digits.contains(['.', 'e', 'E']) => {
+                        syntax::as_decimal(value, digits)
+                    }
+                    Some(_) => syntax::as_integer(value),
+                    None => value,
+                },
+            });
+        }
+        Ok(syntax::call("tensor_typed_array", span, values))
+    }
+
     /// `NOT LIKE` is no plain negation: an empty text matches neither LIKE nor NOT LIKE.
     fn like(
         &mut self,
@@ -308,6 +363,7 @@ impl Lowering<'_> {
         }
         let mut lowered = self.value(first, place)?;
         for (op, right) in rights.into_iter().rev() {
+            let op = if place.in_condition { op } else { strict(op) };
             lowered = syntax::binary(lowered, op, self.value(right, place)?);
         }
         Ok(lowered)
@@ -375,12 +431,21 @@ impl Lowering<'_> {
         }
     }
 
+    /// A query that stands for values: it has one column.
+    fn one_column(&mut self, query: &Query, place: &Place) -> Result<Query> {
+        let lowered = self.query(query, Some(place.scope), Carry::Nothing)?;
+        match lowered.columns.map(|columns| columns.len()) {
+            None | Some(1) => Ok(lowered.query),
+            Some(many) => Err(Error::planning(
+                format!("a query in an expression has one column, and this one has {many}"),
+                Span::from_sqlparser(query.span()),
+            )
+            .with_help("select the column whose values are meant")),
+        }
+    }
+
     /// A query inside an expression.
-    fn subquery(
-        &mut self,
-        query: &datafusion::sql::sqlparser::ast::Query,
-        place: &Place,
-    ) -> Result<datafusion::sql::sqlparser::ast::Query> {
+    fn subquery(&mut self, query: &Query, place: &Place) -> Result<Query> {
         Ok(self.query(query, Some(place.scope), Carry::Nothing)?.query)
     }
 
@@ -416,12 +481,45 @@ fn compound(parts: &[Ident], expr: &Expr, place: &Place) -> Result<Expr> {
     }
 }
 
+/// True for whole numbers beyond the 64-bit ones.
+fn too_large(digits: &str) -> bool {
+    digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<i64>().is_err()
+}
+
 fn negate(expr: Expr, negated: bool, span: SourceSpan) -> Expr {
     if negated { syntax::call("tensor_not", span, vec![expr]) } else { expr }
 }
 
 fn not(expr: Expr) -> Expr {
     Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }
+}
+
+/// True for casts to the type of an element: tensors take them too. A written number has its type
+/// at once.
+fn casts_elements(kind: &CastKind, of: &Expr, to: &DataType) -> bool {
+    matches!(kind, CastKind::Cast | CastKind::DoubleColon)
+        && literal_number(of).is_none()
+        && lakebed_functions::is_element_type(&to.to_string())
+}
+
+/// The digits of a number as written, its sign apart.
+fn literal_number(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, _), .. }) => Some(digits),
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => {
+            literal_number(expr)
+        }
+        _ => None,
+    }
+}
+
+/// True for what is written out: numbers, texts, and arrays of them.
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Array(array) => array.elem.iter().all(is_literal),
+        Expr::Value(_) => true,
+        other => literal_number(other).is_some(),
+    }
 }
 
 /// The text of a text literal.

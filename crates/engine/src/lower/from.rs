@@ -8,7 +8,6 @@ use datafusion::sql::sqlparser::ast::JoinOperator;
 use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::ast::ObjectNamePart;
 use datafusion::sql::sqlparser::ast::OrderByExpr;
-use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::ast::Spanned;
 use datafusion::sql::sqlparser::ast::TableAlias;
 use datafusion::sql::sqlparser::ast::TableAliasColumnDef;
@@ -32,7 +31,7 @@ use crate::error::Error;
 use crate::error::Result;
 
 /// A lowered FROM.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct From {
     pub tables: Vec<TableWithJoins>,
     /// What a join's rows are sorted by before their positions.
@@ -75,7 +74,7 @@ impl Lowering<'_> {
 
     /// A query that is lowered already.
     pub(crate) fn from_prepared(prepared: Prepared, scope: &mut Scope) -> From {
-        scope.relations.push(prepared.lowered.relation(&prepared.alias, false));
+        scope.relations.push(prepared.lowered.relation(&prepared.alias, prepared.dense));
         let alias = syntax::table_alias(&prepared.alias);
         let factor = syntax::derived(prepared.lowered.query, alias);
         From { tables: syntax::from_one(factor), join_keys: Vec::new() }
@@ -145,6 +144,7 @@ impl Lowering<'_> {
                     let mut relation = Relation {
                         alias: alias_name.to_string(),
                         columns: named.columns.clone(),
+                        hidden: Vec::new(),
                         position: named.position,
                         dense: false,
                     };
@@ -163,7 +163,7 @@ impl Lowering<'_> {
             TableFactor::Table { name, args: Some(_), .. } => Err(Error::Unsupported {
                 what: format!("the table function {name}"),
                 span: Span::from_sqlparser(name.span()),
-                help: None,
+                help: Some("there is one: diff('pets@3', 'pets@main')".into()),
             }),
             TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
                 let lowered = self.query(subquery, scope.outer, Carry::Position { dense })?;
@@ -205,6 +205,7 @@ impl Lowering<'_> {
         let mut relation = Relation {
             alias: shown.to_string(),
             columns: Some(table.columns.clone()),
+            hidden: table.hidden.clone(),
             position: true,
             dense: true,
         };
@@ -230,6 +231,7 @@ impl Lowering<'_> {
                     clause: Clause::On,
                     sql_block: false,
                     in_aggregate: false,
+                    in_condition: false,
                     row_number: RowNumber::Refused("ROW_NUMBER() has no meaning in ON"),
                 };
                 Ok(JoinConstraint::On(self.predicate(condition, &place)?))
@@ -239,10 +241,7 @@ impl Lowering<'_> {
                     let name = syntax::name_text(column);
                     let (left, right) = scope.relations.split_at(before.min(scope.relations.len()));
                     for side in [left, right] {
-                        let known = side.iter().any(|relation| {
-                            relation.columns.as_ref().is_none_or(|all| all.contains(&name))
-                        });
-                        if !known {
+                        if !side.iter().any(|relation| relation.may_have(&name)) {
                             let ident = syntax::quoted(&name, column.span());
                             return Err(Scope { relations: side.to_vec(), ..Scope::default() }
                                 .unknown(&ident));
@@ -395,6 +394,7 @@ fn renamed(alias: Option<&TableAlias>, relation: &mut Relation) -> Result<Option
     }
     let define = |name: Ident| TableAliasColumnDef { name, data_type: None };
     lowered.columns = names.iter().map(|name| define(syntax::made(name))).collect();
+    lowered.columns.extend(relation.hidden.iter().map(|name| define(syntax::made(name))));
     if relation.position {
         lowered.columns.push(define(syntax::made(POSITION)));
     }
@@ -415,40 +415,4 @@ fn plain_table(name: ObjectName, alias: Option<TableAlias>) -> TableFactor {
         sample: None,
         index_hints: Vec::new(),
     }
-}
-
-/// Every name that FROM mentions, in the query and in those inside it, with its place; without the
-/// names that WITH gives.
-pub(crate) fn names(query: &Query) -> Vec<(String, Option<Span>)> {
-    use datafusion::sql::sqlparser::ast::Visit;
-    use datafusion::sql::sqlparser::ast::Visitor;
-    use std::ops::ControlFlow;
-
-    #[derive(Default)]
-    struct Names {
-        found: Vec<(String, Option<Span>)>,
-        given: Vec<String>,
-    }
-    impl Visitor for Names {
-        type Break = ();
-        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-            if let Some(with) = &query.with {
-                let names = with.cte_tables.iter().map(|cte| cte.alias.name.value.clone());
-                self.given.extend(names);
-            }
-            ControlFlow::Continue(())
-        }
-        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-            if let TableFactor::Table { name, args: None, .. } = factor {
-                let text = syntax::name_text(name);
-                self.found.push((text, Span::from_sqlparser(name.span())));
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut names = Names::default();
-    let _ = query.visit(&mut names);
-    let given = names.given;
-    names.found.retain(|(name, _)| !given.iter().any(|given| given.eq_ignore_ascii_case(name)));
-    names.found
 }

@@ -2,6 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::ExcludeSelectItem;
 use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::ast::Ident;
+use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::ast::Select;
 use datafusion::sql::sqlparser::ast::SelectItem;
 use datafusion::sql::sqlparser::ast::SelectItemQualifiedWildcardKind;
@@ -12,6 +14,7 @@ use lakebed_grammar::Span;
 
 use super::Lowering;
 use super::call::Reach;
+use super::rename::joined_name;
 use super::scope::Relation;
 use super::scope::Scope;
 use super::scope::span_of;
@@ -31,6 +34,51 @@ pub(crate) struct Item {
     pub plain: bool,
     /// True if `*` brought it.
     star: bool,
+}
+
+impl Item {
+    /// A column that no text wrote.
+    pub fn made(name: &str, expr: Expr) -> Item {
+        let span = SourceSpan::empty();
+        Item { name: name.to_string(), expr, span, plain: false, star: false }
+    }
+
+    /// Every column of every table, hidden ones included, those of several tables under [`joined_name`]s.
+    ///
+    /// # Errors
+    /// If only the planner knows the columns of a table.
+    pub fn all_of(scope: &Scope) -> Result<Vec<Item>> {
+        let mut items = Vec::new();
+        let single = scope.relations.len() == 1;
+        for name in &scope.merged {
+            items.push(Item::made(name, Expr::Identifier(syntax::made(name))));
+        }
+        for relation in &scope.relations {
+            let Some(columns) = &relation.columns else {
+                return Err(columns_unknown(relation, SourceSpan::empty()));
+            };
+            let all = columns.iter().chain(&relation.hidden);
+            for column in all.filter(|column| !scope.merged.contains(column)) {
+                let expr = syntax::column(&relation.alias, column, SourceSpan::empty());
+                let name =
+                    if single { column.clone() } else { joined_name(&relation.alias, column) };
+                items.push(Item { plain: single, ..Item::made(&name, expr) });
+            }
+        }
+        Ok(items)
+    }
+
+    /// The item of a SELECT.
+    pub fn written(self) -> SelectItem {
+        SelectItem::ExprWithAlias { expr: self.expr, alias: syntax::quoted(&self.name, self.span) }
+    }
+}
+
+fn columns_unknown(relation: &Relation, span: SourceSpan) -> Error {
+    Error::planning(
+        format!("the columns of '{}' are not known here: name them", relation.alias),
+        Span::from_sqlparser(span),
+    )
 }
 
 impl Lowering<'_> {
@@ -79,6 +127,7 @@ impl Lowering<'_> {
                         )
                         .with_help("name one: FROM \"path/or/url\""));
                     }
+                    check_excluded(options, &scope.relations, scope)?;
                     let mut merged = Vec::new();
                     for relation in &scope.relations {
                         star(&mut items, relation, &scope.merged, &mut merged, options, span)?;
@@ -96,6 +145,7 @@ impl Lowering<'_> {
                                 Span::from_sqlparser(name.span()),
                             )
                         })?;
+                    check_excluded(options, std::slice::from_ref(relation), scope)?;
                     star(&mut items, relation, &[], &mut Vec::new(), options, name.span())?;
                 }
                 SelectItem::ExprWithAliases { .. } => return Err(unsupported(item)),
@@ -175,12 +225,9 @@ fn star(
             help: Some("write *, expression AS column to replace a column".into()),
         });
     }
-    let left_out = excluded(options);
+    let left_out: Vec<String> = excluded(options).into_iter().map(|name| name.value).collect();
     let Some(columns) = &relation.columns else {
-        return Err(Error::planning(
-            format!("the columns of '{}' are not known here: name them", relation.alias),
-            Span::from_sqlparser(span),
-        ));
+        return Err(columns_unknown(relation, span));
     };
     for column in columns.iter().filter(|column| !left_out.contains(column)) {
         let expr = if shared.contains(column) {
@@ -197,18 +244,37 @@ fn star(
     Ok(())
 }
 
-fn excluded(options: &WildcardAdditionalOptions) -> Vec<String> {
+/// The columns that EXCEPT and EXCLUDE leave out of `*`.
+fn excluded(options: &WildcardAdditionalOptions) -> Vec<Ident> {
     let mut names = Vec::new();
     if let Some(except) = &options.opt_except {
-        names.push(except.first_element.value.clone());
-        names.extend(except.additional_elements.iter().map(|ident| ident.value.clone()));
+        names.push(except.first_element.clone());
+        names.extend(except.additional_elements.iter().cloned());
     }
+    let one = |name: &ObjectName| syntax::quoted(&syntax::name_text(name), name.span());
     match &options.opt_exclude {
-        Some(ExcludeSelectItem::Single(name)) => names.push(syntax::name_text(name)),
-        Some(ExcludeSelectItem::Multiple(all)) => names.extend(all.iter().map(syntax::name_text)),
+        Some(ExcludeSelectItem::Single(name)) => names.push(one(name)),
+        Some(ExcludeSelectItem::Multiple(all)) => names.extend(all.iter().map(one)),
         None => {}
     }
     names
+}
+
+/// What is left out must be there.
+fn check_excluded(
+    options: &WildcardAdditionalOptions,
+    relations: &[Relation],
+    scope: &Scope,
+) -> Result<()> {
+    for name in excluded(options) {
+        let known = relations.iter().any(|relation| {
+            relation.columns.as_ref().is_none_or(|columns| columns.contains(&name.value))
+        });
+        if !known {
+            return Err(Scope { relations: relations.to_vec(), ..scope.clone() }.unknown(&name));
+        }
+    }
+    Ok(())
 }
 
 fn unsupported(item: &SelectItem) -> Error {
@@ -245,6 +311,7 @@ fn is_column(expr: &Expr) -> bool {
 pub(crate) fn check_grouped(
     lowering: &Lowering<'_>,
     expr: &Expr,
+    scope: &Scope,
     keys: &[String],
     what: &str,
 ) -> Result<()> {
@@ -255,6 +322,9 @@ pub(crate) fn check_grouped(
     if let Some(name) = column_name(bare) {
         if keys.contains(&name) {
             return Ok(());
+        }
+        if let Expr::Identifier(ident) = bare {
+            scope.find(ident)?;
         }
         let span = match bare {
             Expr::Identifier(ident) => span_of(ident),
@@ -277,7 +347,7 @@ pub(crate) fn check_grouped(
         }
     }
     for child in walk::children(bare) {
-        check_grouped(lowering, child, keys, what)?;
+        check_grouped(lowering, child, scope, keys, what)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! LIMIT and OFFSET: whole numbers, negative ones as 0, fractions cut off.
 
+use datafusion::sql::sqlparser::ast::BinaryOperator;
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::ast::LimitClause;
 use datafusion::sql::sqlparser::ast::Offset;
@@ -70,10 +71,77 @@ impl Limit {
     }
 }
 
-fn count(expr: &Expr) -> Result<u64> {
+/// The share and the offset of `LIMIT n PERCENT OFFSET m`.
+///
+/// # Errors
+/// A share that is no number.
+pub(crate) fn percent(clause: Option<&LimitClause>) -> Result<(f64, u64)> {
+    match clause {
+        Some(LimitClause::LimitOffset { limit: Some(limit), offset, .. }) => {
+            let offset = match offset {
+                Some(offset) => count(&offset.value)?,
+                None => 0,
+            };
+            Ok((number(limit)?.max(0.0), offset))
+        }
+        other => Err(Error::planning(
+            "PERCENT needs a number before it",
+            other.and_then(|clause| Span::from_sqlparser(clause.span())),
+        )
+        .with_help("write LIMIT 10 PERCENT")),
+    }
+}
+
+/// An expression in quotes, once.
+fn shown(expr: &Expr) -> String {
+    let text = expr.to_string();
+    if text.starts_with('\'') { text } else { format!("'{text}'") }
+}
+
+/// A number that may have a sign and a fraction, or a sum, difference or product of such.
+///
+/// # Errors
+/// Anything else.
+pub(crate) fn number(expr: &Expr) -> Result<f64> {
     let wrong = || {
-        Error::planning(format!("'{expr}' is no number of rows"), Span::from_sqlparser(expr.span()))
-            .with_help("LIMIT and OFFSET take a number")
+        Error::planning(format!("{} is no number", shown(expr)), Span::from_sqlparser(expr.span()))
+            .with_help("write a number, such as 10 or 2.5")
+    };
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) => {
+                text.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(wrong)
+            }
+            _ => Err(wrong()),
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => number(inner).map(|n| -n),
+        Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } | Expr::Nested(inner) => {
+            number(inner)
+        }
+        Expr::BinaryOp { left, op, right } => {
+            let (left, right) = (number(left)?, number(right)?);
+            let value = match op {
+                BinaryOperator::Plus => left + right,
+                BinaryOperator::Minus => left - right,
+                BinaryOperator::Multiply => left * right,
+                _ => return Err(wrong()),
+            };
+            Some(value).filter(|value| value.is_finite()).ok_or_else(wrong)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// A number of rows: a literal or a sum, difference or product of such, negative ones as 0,
+/// fractions cut off.
+///
+/// # Errors
+/// Anything else.
+pub(crate) fn count(expr: &Expr) -> Result<u64> {
+    let wrong = || {
+        let message = format!("{} is no number of rows", shown(expr));
+        Error::planning(message, Span::from_sqlparser(expr.span()))
+            .with_help("write a number, such as 10")
     };
     match expr {
         Expr::Value(value) => match &value.value {
@@ -83,6 +151,10 @@ fn count(expr: &Expr) -> Result<u64> {
         Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => count(inner).map(|_| 0),
         Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } | Expr::Nested(inner) => {
             count(inner)
+        }
+        Expr::BinaryOp { .. } => {
+            let rows = number(expr).map_err(|_| wrong())?;
+            whole(&rows.max(0.0).trunc().to_string()).ok_or_else(wrong)
         }
         _ => Err(wrong()),
     }

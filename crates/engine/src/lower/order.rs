@@ -5,9 +5,9 @@ use datafusion::sql::sqlparser::ast::OrderBy;
 use datafusion::sql::sqlparser::ast::OrderByExpr;
 use datafusion::sql::sqlparser::ast::OrderByKind;
 use datafusion::sql::sqlparser::ast::Spanned;
-use datafusion::sql::sqlparser::ast::VisitMut;
 use datafusion::sql::sqlparser::ast::VisitorMut;
 use lakebed_grammar::Span;
+use lakebed_grammar::visit;
 use std::ops::ControlFlow;
 
 use super::Lowering;
@@ -42,7 +42,8 @@ pub(crate) fn written(order: Option<&OrderBy>) -> Result<&[OrderByExpr]> {
 }
 
 impl Lowering<'_> {
-    /// Lowers the keys: nulls come first in ASC and last in DESC, a constant sorts nothing.
+    /// Lowers the keys: nulls come first in ASC and last in DESC, a constant sorts nothing. What a
+    /// key's type means for the order is `tensor_sort_key`'s business; in an SQL block it is SQL's.
     pub(crate) fn order_keys(&mut self, order: Option<&OrderBy>, place: &Place) -> Result<Keys> {
         let written = written(order)?;
         let mut keys = Vec::with_capacity(written.len());
@@ -60,7 +61,10 @@ impl Lowering<'_> {
                 continue;
             }
             let nulls_first = key.options.nulls_first.unwrap_or(ascending);
-            let expr = self.value(&key.expr, place)?;
+            let mut expr = self.value(&key.expr, place)?;
+            if !place.sql_block {
+                expr = syntax::call("tensor_sort_key", key.expr.span(), vec![expr]);
+            }
             keys.push(syntax::sort_key(expr, ascending, nulls_first));
         }
         Ok(Keys { keys, ascending, written: !written.is_empty() })
@@ -118,7 +122,7 @@ pub(crate) fn shadowed(keys: &[OrderByExpr], computed: &[&str]) -> bool {
     }
     keys.iter().any(|key| {
         let mut expr = key.expr.clone();
-        VisitMut::visit(&mut expr, &mut Search { computed }).is_break()
+        visit::expr_mut(&mut expr, &mut Search { computed }).is_break()
     })
 }
 
@@ -146,7 +150,7 @@ pub(crate) fn substituted(
     }
     let mut keys = keys.to_vec();
     for key in &mut keys {
-        let _ = VisitMut::visit(&mut key.expr, &mut Substitute { scope, items });
+        let _ = visit::expr_mut(&mut key.expr, &mut Substitute { scope, items });
     }
     keys
 }

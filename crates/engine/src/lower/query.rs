@@ -2,9 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::ast::Fetch;
 use datafusion::sql::sqlparser::ast::GroupByExpr;
-use datafusion::sql::sqlparser::ast::LimitClause;
-use datafusion::sql::sqlparser::ast::OrderBy;
 use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::ast::Select;
 use datafusion::sql::sqlparser::ast::SelectItem;
@@ -14,9 +13,9 @@ use datafusion::sql::sqlparser::ast::SetQuantifier;
 use datafusion::sql::sqlparser::ast::Spanned;
 use datafusion::sql::sqlparser::ast::TableAliasColumnDef;
 use datafusion::sql::sqlparser::ast::Values;
-use datafusion::sql::sqlparser::ast::WildcardAdditionalOptions;
 use datafusion::sql::sqlparser::ast::With;
 use datafusion::sql::sqlparser::tokenizer::Span as SourceSpan;
+use lakebed_grammar::Clauses;
 use lakebed_grammar::Span;
 
 use super::Lowering;
@@ -26,12 +25,16 @@ use super::expression::Place;
 use super::expression::RowNumber;
 use super::scope::Relation;
 use super::scope::Scope;
+use super::stages;
+use super::stages::Tail;
 use super::syntax;
 use crate::error::Error;
 use crate::error::Result;
 
 /// Which side of a set operation a row comes from.
 const BRANCH: &str = "__branch";
+/// Which of several equal rows of its side a row is.
+const COPY: &str = "__copy";
 
 /// What becomes of the order of a query's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub(crate) enum Carry {
 }
 
 /// A lowered query.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lowered {
     pub query: Query,
     /// The columns it shows, in order; `None` where only the planner knows.
@@ -63,9 +66,12 @@ pub(crate) struct Named {
 }
 
 /// A table that is lowered already, to be selected from.
+#[derive(Debug, Clone)]
 pub(crate) struct Prepared {
     pub lowered: Lowered,
     pub alias: String,
+    /// True if its positions have no gaps.
+    pub dense: bool,
 }
 
 impl Lowering<'_> {
@@ -76,10 +82,14 @@ impl Lowering<'_> {
         outer: Option<&Scope>,
         carry: Carry,
     ) -> Result<Lowered> {
-        if query.fetch.is_some() || !query.locks.is_empty() || query.for_clause.is_some() {
+        // FOR UPDATE asks for nothing: a snapshot cannot change.
+        if query.fetch.is_some() || query.for_clause.is_some() {
             return Err(Error::Unsupported {
                 what: "FETCH or FOR".into(),
-                span: Span::from_sqlparser(query.span()),
+                span: Span::from_sqlparser(match &query.fetch {
+                    Some(Fetch { quantity: Some(rows), .. }) => rows.span(),
+                    _ => query.span(),
+                }),
                 help: Some("use LIMIT".into()),
             });
         }
@@ -88,9 +98,9 @@ impl Lowering<'_> {
             Some(with) => Some(self.with(with)?),
             None => None,
         };
-        let order = query.order_by.as_ref();
-        let limit = query.limit_clause.as_ref();
-        let lowered = self.body(&query.body, order, limit, outer, carry);
+        let tail = Tail { order: query.order_by.as_ref(), limit: query.limit_clause.as_ref() };
+        let clauses = Clauses::of(query);
+        let lowered = self.body(&query.body, &clauses, tail, outer, carry);
         self.named.truncate(in_sight);
         let mut lowered = lowered?;
         if let Some(mut with) = with {
@@ -105,19 +115,20 @@ impl Lowering<'_> {
     fn body(
         &mut self,
         body: &SetExpr,
-        order: Option<&OrderBy>,
-        limit: Option<&LimitClause>,
+        clauses: &Clauses,
+        tail: Tail,
         outer: Option<&Scope>,
         carry: Carry,
     ) -> Result<Lowered> {
-        match body {
-            SetExpr::Select(select) => self.block(select, None, order, limit, outer, carry),
-            SetExpr::Query(inner) if order.is_none() && limit.is_none() => {
-                self.query(inner, outer, carry)
+        let alone = clauses.is_empty() && tail.order.is_none() && tail.limit.is_none();
+        let lowered = match body {
+            SetExpr::Select(select) => {
+                return self.select(select, None, clauses, tail, outer, carry);
             }
+            SetExpr::Query(inner) if alone => return self.query(inner, outer, carry),
             SetExpr::Query(inner) => {
-                let lowered = self.query(inner, outer, Carry::Position { dense: false })?;
-                self.all_of(lowered, order, limit, outer, carry)
+                let dense = !clauses.is_empty();
+                self.query(inner, outer, Carry::Position { dense })?
             }
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
                 let all = match set_quantifier {
@@ -131,37 +142,28 @@ impl Lowering<'_> {
                         });
                     }
                 };
-                let lowered = self.set_operation(left, *op, all, right, outer)?;
-                self.all_of(lowered, order, limit, outer, carry)
+                match self.by_row(body, !all, outer)? {
+                    Some(rows) => rows,
+                    None => self.values_of_sets(left, *op, all, right, outer)?,
+                }
             }
             SetExpr::Values(values) => {
                 let lowered = self.rows(values)?;
-                if order.is_none() && limit.is_none() {
+                if alone {
                     return Ok(lowered);
                 }
-                self.all_of(lowered, order, limit, outer, carry)
+                lowered
             }
-            other => Err(Error::Unsupported {
-                what: "this kind of query".into(),
-                span: Span::from_sqlparser(other.span()),
-                help: Some("write SELECT".into()),
-            }),
-        }
-    }
-
-    /// `SELECT * FROM (lowered) ORDER BY order LIMIT limit`.
-    fn all_of(
-        &mut self,
-        lowered: Lowered,
-        order: Option<&OrderBy>,
-        limit: Option<&LimitClause>,
-        outer: Option<&Scope>,
-        carry: Carry,
-    ) -> Result<Lowered> {
-        let alias = self.fresh();
-        let star = SelectItem::Wildcard(WildcardAdditionalOptions::default());
-        let select = syntax::select(vec![star], Vec::new());
-        self.block(&select, Some(Prepared { lowered, alias }), order, limit, outer, carry)
+            other => {
+                return Err(Error::Unsupported {
+                    what: "this kind of query".into(),
+                    span: Span::from_sqlparser(other.span()),
+                    help: Some("write SELECT".into()),
+                });
+            }
+        };
+        let prepared = Prepared { lowered, alias: self.fresh(), dense: false };
+        self.select(&stages::star_of(), Some(prepared), clauses, tail, outer, carry)
     }
 
     fn with(&mut self, with: &With) -> Result<With> {
@@ -201,6 +203,7 @@ impl Lowering<'_> {
             clause: Clause::Select,
             sql_block: false,
             in_aggregate: false,
+            in_condition: false,
             row_number: RowNumber::Refused("ROW_NUMBER counts rows of a SELECT"),
         };
         let mut lowered = values.clone();
@@ -219,8 +222,9 @@ impl Lowering<'_> {
     }
 
     /// Both sides one below the other, each row with its branch and position; then, unless ALL,
-    /// equal rows as one, at the place of the first.
-    fn set_operation(
+    /// equal rows as one, at the place of the first. With INTERSECT ALL and EXCEPT ALL the n-th of
+    /// several equal rows of one side meets the n-th of the other.
+    pub(crate) fn values_of_sets(
         &mut self,
         left: &SetExpr,
         op: SetOperator,
@@ -228,16 +232,11 @@ impl Lowering<'_> {
         right: &SetExpr,
         outer: Option<&Scope>,
     ) -> Result<Lowered> {
-        if all && op != SetOperator::Union {
-            return Err(Error::Unsupported {
-                what: format!("{op} ALL"),
-                span: Span::from_sqlparser(right.span()),
-                help: None,
-            });
-        }
+        let copies = all && op != SetOperator::Union;
+        let stacked_only = all && !copies;
         let carry = Carry::Position { dense: false };
-        let first = self.body(left, None, None, outer, carry)?;
-        let second = self.body(right, None, None, outer, carry)?;
+        let first = self.body(left, &Clauses::default(), Tail::default(), outer, carry)?;
+        let second = self.body(right, &Clauses::default(), Tail::default(), outer, carry)?;
         let (Some(columns), Some(others)) = (first.columns.clone(), second.columns.clone()) else {
             return Err(Error::planning(
                 format!("the columns of a side of {op} are not known: name them in SELECT"),
@@ -247,12 +246,21 @@ impl Lowering<'_> {
         if columns.len() != others.len() {
             return Err(Error::planning(
                 format!(
-                    "{op} of {} columns with {}: both sides need as many",
+                    "{op} of {} with {} columns: both sides need as many",
                     columns.len(),
                     others.len()
                 ),
                 Span::from_sqlparser(right.span()),
             ));
+        }
+        // A name is what a column means: SQL goes by places, and unites ids with weights.
+        if let Some((name, other)) = columns.iter().zip(&others).find(|(name, other)| name != other)
+        {
+            return Err(Error::planning(
+                format!("{op} of a column '{name}' with a column '{other}'"),
+                Span::from_sqlparser(right.span()),
+            )
+            .with_help(format!("if they mean the same, write AS {name}")));
         }
         let stacked = SetExpr::SetOperation {
             left: Box::new(self.branch(first, &columns, &columns, 0)),
@@ -270,6 +278,18 @@ impl Lowering<'_> {
         items.push(SelectItem::UnnamedExpr(syntax::column(&stack, BRANCH, empty)));
         let number = syntax::row_number(vec![key(BRANCH), key(POSITION)], 0);
         items.push(syntax::aliased(number, POSITION, empty));
+        if copies {
+            let mut equal: Vec<Expr> = columns
+                .iter()
+                .map(|name| {
+                    let value = syntax::column(&stack, name, empty);
+                    syntax::call("tensor_identity", empty, vec![value])
+                })
+                .collect();
+            equal.push(syntax::column(&stack, BRANCH, empty));
+            let copy = syntax::row_number_among(equal, vec![key(POSITION)]);
+            items.push(syntax::aliased(copy, COPY, empty));
+        }
         let table = syntax::derived(syntax::query(stacked), syntax::table_alias(&stack));
         let numbered = syntax::select(items, syntax::from_one(table));
 
@@ -277,7 +297,7 @@ impl Lowering<'_> {
         let column = |name: &str| syntax::column(&alias, name, empty);
         let mut items: Vec<SelectItem> =
             columns.iter().map(|name| SelectItem::UnnamedExpr(column(name))).collect();
-        let position = if all {
+        let position = if stacked_only {
             SelectItem::UnnamedExpr(column(POSITION))
         } else {
             let first = syntax::call("min", empty, vec![column(POSITION)]);
@@ -287,8 +307,9 @@ impl Lowering<'_> {
         let numbered = syntax::query(SetExpr::Select(Box::new(numbered)));
         let table = syntax::derived(numbered, syntax::table_alias(&alias));
         let mut select = syntax::select(items, syntax::from_one(table));
-        if !all {
-            let keys = columns.iter().map(|name| column(name)).collect();
+        if !stacked_only {
+            let mut keys: Vec<Expr> = columns.iter().map(|name| column(name)).collect();
+            keys.extend(copies.then(|| column(COPY)));
             select.group_by = GroupByExpr::Expressions(keys, Vec::new());
             let branch = |aggregate: &str, is: u64| {
                 let of = syntax::call(aggregate, empty, vec![column(BRANCH)]);
@@ -345,6 +366,7 @@ impl Lowered {
         Relation {
             alias: alias.to_string(),
             columns: self.columns.clone(),
+            hidden: Vec::new(),
             position: self.position,
             dense: dense && self.position,
         }

@@ -17,6 +17,8 @@ pub(crate) struct Relation {
     pub alias: String,
     /// Its columns in order, without the position; `None` where they are not known before planning.
     pub columns: Option<Vec<String>>,
+    /// Columns behind them that `*` does not show.
+    pub hidden: Vec<String>,
     /// True if it has a column [`POSITION`].
     pub position: bool,
     /// True if positions are 0, 1, 2, ... without gaps.
@@ -25,7 +27,12 @@ pub(crate) struct Relation {
 
 impl Relation {
     fn has(&self, name: &str) -> bool {
-        self.columns.as_ref().is_some_and(|columns| columns.iter().any(|column| column == name))
+        self.columns.iter().flatten().chain(&self.hidden).any(|column| column == name)
+    }
+
+    /// True if it has a column, or if only the planner knows.
+    pub fn may_have(&self, name: &str) -> bool {
+        self.columns.is_none() || self.has(name)
     }
 
     /// Its position as an expression, if it has one.
@@ -116,7 +123,7 @@ impl Scope<'_> {
         let mut scope = Some(self);
         while let Some(here) = scope {
             if let Some(found) = here.relations.iter().find(|r| r.alias == relation.value) {
-                if found.columns.is_none() || found.has(&column.value) {
+                if found.may_have(&column.value) {
                     return Ok(());
                 }
                 let names = found.columns.iter().flatten().map(String::as_str);
@@ -127,9 +134,21 @@ impl Scope<'_> {
         let known = self.relations.iter().map(|r| r.alias.as_str());
         let error =
             Error::planning(format!("no table '{}' in FROM", relation.value), span_of(relation));
-        Err(match nearest(&relation.value, known) {
+        if self.find(relation).is_ok() {
+            return Err(error.with_help(format!(
+                "'{0}' is a column; a member of JSON is written {0}['{1}']",
+                relation.value, column.value
+            )));
+        }
+        Err(match nearest(&relation.value, known.clone()) {
             Some(name) => error.with_help(format!("did you mean '{name}'?")),
-            None => error,
+            None => {
+                let named: Vec<&str> = known.filter(|name| !name.starts_with("__")).collect();
+                match named.is_empty() {
+                    true => error.with_help("write the column alone"),
+                    false => error.with_help(format!("the tables are {}", named.join(", "))),
+                }
+            }
         })
     }
 

@@ -3,6 +3,7 @@
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use datafusion::sql::sqlparser::ast::CastKind;
 use datafusion::sql::sqlparser::ast::DataType;
+use datafusion::sql::sqlparser::ast::ExactNumberInfo;
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::ast::Function;
 use datafusion::sql::sqlparser::ast::FunctionArg;
@@ -87,15 +88,34 @@ pub(crate) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
 }
 
+/// `NULL`.
+pub(crate) fn null() -> Expr {
+    Expr::Value(Value::Null.with_span(Span::empty()))
+}
+
+/// `TRUE` or `FALSE`.
+pub(crate) fn boolean(value: bool) -> Expr {
+    Expr::Value(Value::Boolean(value).with_span(Span::empty()))
+}
+
 /// `CAST(expr AS BIGINT)`.
 pub(crate) fn as_integer(expr: Expr) -> Expr {
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(expr),
-        data_type: DataType::BigInt(None),
-        array: false,
-        format: None,
-    }
+    cast(expr, DataType::BigInt(None))
+}
+
+/// `CAST(expr AS DOUBLE)`.
+pub(crate) fn as_double(expr: Expr) -> Expr {
+    cast(expr, DataType::Double(ExactNumberInfo::None))
+}
+
+/// A written decimal as REAL where that has room for it, else as DOUBLE.
+pub(crate) fn as_decimal(expr: Expr, digits: &str) -> Expr {
+    let fits = digits.parse::<f32>().is_ok_and(f32::is_finite);
+    if fits { cast(expr, DataType::Real) } else { as_double(expr) }
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 /// `expr ASC` or `DESC`, with nulls first or last.
@@ -117,14 +137,19 @@ pub(crate) fn order_by(keys: Vec<OrderByExpr>) -> Option<OrderBy> {
 
 /// `row_number() OVER (ORDER BY keys) - less` as a signed integer; the first row's number is 1.
 pub(crate) fn row_number(keys: Vec<OrderByExpr>, less: u64) -> Expr {
+    minus(row_number_among(Vec::new(), keys), less)
+}
+
+/// `row_number() OVER (PARTITION BY equal ORDER BY keys)` as a signed integer, from 1.
+pub(crate) fn row_number_among(equal: Vec<Expr>, keys: Vec<OrderByExpr>) -> Expr {
     let mut call = function("row_number", Span::empty(), Vec::new());
     call.over = Some(WindowType::WindowSpec(WindowSpec {
         window_name: None,
-        partition_by: Vec::new(),
+        partition_by: equal,
         order_by: keys,
         window_frame: None,
     }));
-    minus(as_integer(Expr::Function(call)), less)
+    as_integer(Expr::Function(call))
 }
 
 /// `(expr - less)`.

@@ -65,6 +65,9 @@ pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
         }
         Expr::Function(function) => arguments(function),
         Expr::Tuple(all) => all.iter().collect(),
+        Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => {
+            sets.iter().flatten().collect()
+        }
         Expr::Array(array) => array.elem.iter().collect(),
         _ => Vec::new(),
     }

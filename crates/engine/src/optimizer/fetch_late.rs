@@ -33,11 +33,20 @@ const PARTS: [&str; 4] = ["tensor_slice", "tensor_slice_or_null", "tensor_shape"
 
 /// The optimizer rule.
 #[derive(Debug)]
-pub(crate) struct FetchLate;
+pub(crate) struct FetchLate {
+    /// How a fetch stands in a plan: the node itself, or in a context whose planner does not know
+    /// it, what does the same.
+    pub plan: fn(Fetch) -> Result<LogicalPlan>,
+}
 
 impl FetchLate {
     /// The rule's name.
     pub const NAME: &str = "tensor_fetch_late";
+
+    /// The rule for our own planner.
+    pub fn with_node() -> FetchLate {
+        FetchLate { plan: |fetch| Ok(LogicalPlan::Extension(Extension { node: Arc::new(fetch) })) }
+    }
 }
 
 impl OptimizerRule for FetchLate {
@@ -52,67 +61,129 @@ impl OptimizerRule for FetchLate {
     ) -> Result<Transformed<LogicalPlan>> {
         let result = match &plan {
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => Transformed::no(plan),
-            _ => at_root(plan)?,
+            _ => self.at_root(plan)?,
         };
-        result.transform_data(|plan| plan.transform_down_with_subqueries(below))
+        result.transform_data(|plan| plan.transform_down_with_subqueries(|plan| self.below(plan)))
     }
 }
 
-/// What the query itself gives out counts as used.
-fn at_root(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if uses_columns(&plan) {
-        return Ok(Transformed::no(plan));
-    }
-    let columns = plan.schema().columns();
-    match fetched(&plan, &columns, Vec::new())? {
-        Some((plan, _)) => {
-            let outputs = columns.into_iter().map(Expr::Column).collect();
-            let plan = Projection::try_new(outputs, Arc::new(plan))?;
-            Ok(Transformed::yes(LogicalPlan::Projection(plan)))
+impl FetchLate {
+    /// What the query itself gives out counts as used.
+    fn at_root(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        if uses_columns(&plan) {
+            return Ok(Transformed::no(plan));
         }
-        None => Ok(Transformed::no(plan)),
+        let columns = plan.schema().columns();
+        match self.fetched(&plan, &columns, Vec::new())? {
+            Some((plan, _)) => {
+                let outputs = columns.into_iter().map(Expr::Column).collect();
+                let plan = Projection::try_new(outputs, Arc::new(plan))?;
+                Ok(Transformed::yes(LogicalPlan::Projection(plan)))
+            }
+            None => Ok(Transformed::no(plan)),
+        }
     }
-}
 
-fn below(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if let LogicalPlan::Analyze(analyze) = &plan {
-        let input = at_root(LogicalPlan::clone(&analyze.input))?;
-        return input.transform_data(|input| {
-            Ok(Transformed::yes(plan.with_new_exprs(vec![], vec![input])?))
-        });
+    fn below(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        if let LogicalPlan::Analyze(analyze) = &plan {
+            let input = self.at_root(LogicalPlan::clone(&analyze.input))?;
+            return input.transform_data(|input| {
+                Ok(Transformed::yes(plan.with_new_exprs(vec![], vec![input])?))
+            });
+        }
+        if !uses_columns(&plan) {
+            return Ok(Transformed::no(plan));
+        }
+        let [input] = plan.inputs()[..] else { return Ok(Transformed::no(plan)) };
+        let mut used: BTreeSet<Column> = BTreeSet::new();
+        for expr in plan.expressions() {
+            used.extend(expr.column_refs().into_iter().cloned());
+        }
+        let used: Vec<Column> = used.into_iter().collect();
+        let Some((input, calls)) = self.fetched(input, &used, plan.expressions())? else {
+            return Ok(Transformed::no(plan));
+        };
+        let names = NamePreserver::new(&plan);
+        let expressions = plan
+            .expressions()
+            .into_iter()
+            .map(|expr| {
+                let saved = names.save(&expr);
+                let replaced = expr.transform_down(|expr| {
+                    Ok(match calls.iter().find(|(call, _)| *call == expr) {
+                        Some((_, column)) => Transformed::new(
+                            Expr::Column(column.clone()),
+                            true,
+                            TreeNodeRecursion::Jump,
+                        ),
+                        None => Transformed::no(expr),
+                    })
+                })?;
+                Ok(saved.restore(replaced.data))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Transformed::yes(plan.with_new_exprs(expressions, vec![input])?))
     }
-    if !uses_columns(&plan) {
-        return Ok(Transformed::no(plan));
+
+    /// The input of a consumer with the wide columns among `used` fetched on top; `None` if nothing is
+    /// gained.
+    fn fetched(
+        &self,
+        input: &LogicalPlan,
+        used: &[Column],
+        expressions: Vec<Expr>,
+    ) -> Result<Option<(LogicalPlan, Calls)>> {
+        let mut wide: Vec<(Column, Origin)> = Vec::new();
+        for column in used {
+            if let Some(origin) = origin(input, column)
+                && origin.reduced
+                && origin.is_wide()
+            {
+                wide.push((column.clone(), origin));
+            }
+        }
+        if wide.is_empty() {
+            return Ok(None);
+        }
+        let columns: Vec<Column> = wide.iter().map(|(column, _)| column.clone()).collect();
+        // Two columns of one name cannot stand side by side; then everything stays as it was.
+        let Ok((mut plan, positions)) = strip(input, &columns) else { return Ok(None) };
+        let mut calls: Calls = Vec::new();
+        let mut groups: Vec<(Column, DatasetTable, Vec<FetchedColumn>)> = Vec::new();
+        for ((column, origin), position) in wide.into_iter().zip(positions) {
+            let (parts, whole) = uses(&expressions, &column)?;
+            let index = input.schema().index_of_column(&column)?;
+            let (relation, field) = input.schema().qualified_field(index);
+            let own = Expr::Column(Column::new_unqualified(origin.name.clone()));
+            let mut outputs = Vec::new();
+            if whole || parts.is_empty() {
+                let field = Arc::clone(field);
+                outputs.push(FetchedColumn::new(own.clone(), relation.cloned(), field));
+            } else {
+                for call in parts {
+                    let name = format!("__fetched_{}", calls.len());
+                    let field = super::compute_in_scan::field_of(&call, input.schema(), &name)?;
+                    let over_table = call.clone().transform(|expr| {
+                        Ok(match &expr {
+                            Expr::Column(c) if *c == column => Transformed::yes(own.clone()),
+                            _ => Transformed::no(expr),
+                        })
+                    })?;
+                    outputs.push(FetchedColumn::new(over_table.data, None, field));
+                    calls.push((call, Column::new_unqualified(name)));
+                }
+            }
+            match groups.iter_mut().find(|(known, ..)| *known == position) {
+                Some((_, _, list)) => list.extend(outputs),
+                None => groups.push((position, origin.table, outputs)),
+            }
+        }
+        for (position, table, outputs) in groups {
+            let node = Fetch::try_new(plan, table, position, outputs)?;
+            plan = (self.plan)(node)?;
+        }
+        Ok(Some((plan, calls)))
     }
-    let [input] = plan.inputs()[..] else { return Ok(Transformed::no(plan)) };
-    let mut used: BTreeSet<Column> = BTreeSet::new();
-    for expr in plan.expressions() {
-        used.extend(expr.column_refs().into_iter().cloned());
-    }
-    let used: Vec<Column> = used.into_iter().collect();
-    let Some((input, calls)) = fetched(input, &used, plan.expressions())? else {
-        return Ok(Transformed::no(plan));
-    };
-    let names = NamePreserver::new(&plan);
-    let expressions = plan
-        .expressions()
-        .into_iter()
-        .map(|expr| {
-            let saved = names.save(&expr);
-            let replaced = expr.transform_down(|expr| {
-                Ok(match calls.iter().find(|(call, _)| *call == expr) {
-                    Some((_, column)) => Transformed::new(
-                        Expr::Column(column.clone()),
-                        true,
-                        TreeNodeRecursion::Jump,
-                    ),
-                    None => Transformed::no(expr),
-                })
-            })?;
-            Ok(saved.restore(replaced.data))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(Transformed::yes(plan.with_new_exprs(expressions, vec![input])?))
 }
 
 /// True for nodes that compute from columns instead of passing rows on.
@@ -122,65 +193,6 @@ fn uses_columns(plan: &LogicalPlan) -> bool {
 
 /// Calls of the consumer and the columns that stand for them.
 type Calls = Vec<(Expr, Column)>;
-
-/// The input of a consumer with the wide columns among `used` fetched on top; `None` if nothing is
-/// gained.
-fn fetched(
-    input: &LogicalPlan,
-    used: &[Column],
-    expressions: Vec<Expr>,
-) -> Result<Option<(LogicalPlan, Calls)>> {
-    let mut wide: Vec<(Column, Origin)> = Vec::new();
-    for column in used {
-        if let Some(origin) = origin(input, column)
-            && origin.reduced
-            && origin.is_wide()
-        {
-            wide.push((column.clone(), origin));
-        }
-    }
-    if wide.is_empty() {
-        return Ok(None);
-    }
-    let columns: Vec<Column> = wide.iter().map(|(column, _)| column.clone()).collect();
-    // Two columns of one name cannot stand side by side; then everything stays as it was.
-    let Ok((mut plan, positions)) = strip(input, &columns) else { return Ok(None) };
-    let mut calls: Calls = Vec::new();
-    let mut groups: Vec<(Column, DatasetTable, Vec<FetchedColumn>)> = Vec::new();
-    for ((column, origin), position) in wide.into_iter().zip(positions) {
-        let (parts, whole) = uses(&expressions, &column)?;
-        let index = input.schema().index_of_column(&column)?;
-        let (relation, field) = input.schema().qualified_field(index);
-        let own = Expr::Column(Column::new_unqualified(origin.name.clone()));
-        let mut outputs = Vec::new();
-        if whole || parts.is_empty() {
-            let field = Arc::clone(field);
-            outputs.push(FetchedColumn::new(own.clone(), relation.cloned(), field));
-        } else {
-            for call in parts {
-                let name = format!("__fetched_{}", calls.len());
-                let field = super::compute_in_scan::field_of(&call, input.schema(), &name)?;
-                let over_table = call.clone().transform(|expr| {
-                    Ok(match &expr {
-                        Expr::Column(c) if *c == column => Transformed::yes(own.clone()),
-                        _ => Transformed::no(expr),
-                    })
-                })?;
-                outputs.push(FetchedColumn::new(over_table.data, None, field));
-                calls.push((call, Column::new_unqualified(name)));
-            }
-        }
-        match groups.iter_mut().find(|(known, ..)| *known == position) {
-            Some((_, _, list)) => list.extend(outputs),
-            None => groups.push((position, origin.table, outputs)),
-        }
-    }
-    for (position, table, outputs) in groups {
-        let node = Fetch::try_new(plan, table, position, outputs)?;
-        plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-    }
-    Ok(Some((plan, calls)))
-}
 
 /// The calls that ask for a part of a column, and whether something needs all of it.
 fn uses(expressions: &[Expr], column: &Column) -> Result<(Vec<Expr>, bool)> {

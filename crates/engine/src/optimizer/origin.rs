@@ -26,9 +26,10 @@ pub(crate) struct Origin {
 const WIDE: u64 = 64;
 
 impl Origin {
-    /// True for a column whose rows are worth leaving behind, as far as they were measured.
+    /// True for a column whose rows are worth leaving behind, as measured or by its type.
     pub fn is_wide(&self) -> bool {
-        self.table.row_bytes(&self.name).is_some_and(|bytes| bytes >= WIDE)
+        let bytes = self.table.row_bytes(&self.name).or_else(|| self.table.type_bytes(&self.name));
+        bytes.is_some_and(|bytes| bytes >= WIDE)
     }
 }
 

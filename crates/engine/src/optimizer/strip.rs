@@ -48,7 +48,7 @@ fn without(plan: &LogicalPlan, wanted: &[Wanted]) -> Result<(LogicalPlan, Vec<Co
     match plan {
         LogicalPlan::TableScan(scan) => of_scan(scan, wanted),
         LogicalPlan::SubqueryAlias(alias) => {
-            let inner = moved(plan, &alias.input, wanted, 0)?;
+            let inner = moved(plan, &alias.input, wanted)?;
             let (input, positions) = without(&alias.input, &inner)?;
             let indices = positions.iter().map(|p| input.schema().index_of_column(p));
             let indices = indices.collect::<Result<Vec<_>>>()?;
@@ -168,17 +168,12 @@ fn of_join(
 }
 
 /// Columns of a node as columns of its input, by their places.
-fn moved(
-    plan: &LogicalPlan,
-    input: &LogicalPlan,
-    wanted: &[Wanted],
-    offset: usize,
-) -> Result<Vec<Wanted>> {
+fn moved(plan: &LogicalPlan, input: &LogicalPlan, wanted: &[Wanted]) -> Result<Vec<Wanted>> {
     wanted
         .iter()
         .map(|wanted| {
             let index = plan.schema().index_of_column(&wanted.column)?;
-            Ok(Wanted { column: nth(input, index - offset), stays: wanted.stays })
+            Ok(Wanted { column: nth(input, index), stays: wanted.stays })
         })
         .collect()
 }

@@ -11,8 +11,8 @@ use super::spans::Spans;
 use super::steps::ValuePath;
 use super::values::Values;
 
-/// Rows that share one look at positions.
-const POSITIONS: u64 = 4096;
+/// Rows that share one look at consecutive numbers.
+const TOGETHER: u64 = 4096;
 
 /// What is known of one column in one fragment.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub enum ColumnFacts {
     /// One statement for all rows, for a column that is absent there.
     All(Box<Stats>),
     /// Consecutive numbers from this one.
-    Positions(u64),
+    Consecutive(u64),
 }
 
 /// What is known of a fragment; nothing is known of columns that are not listed.
@@ -62,12 +62,12 @@ impl Facts {
         match self.columns.get(&value.column) {
             None => Spans::constant(self.rows, Outcomes::ANY),
             Some(ColumnFacts::All(stats)) => Spans::constant(self.rows, of(&value.values(stats))),
-            Some(ColumnFacts::Positions(first)) => {
-                let starts = (0..self.rows).step_by(usize::try_from(POSITIONS).unwrap_or(4096));
+            Some(ColumnFacts::Consecutive(first)) => {
+                let starts = (0..self.rows).step_by(usize::try_from(TOGETHER).unwrap_or(4096));
                 Spans::new(starts.map(|start| {
-                    let end = (start + POSITIONS).min(self.rows);
+                    let end = (start + TOGETHER).min(self.rows);
                     let last = first.saturating_add(end - 1);
-                    (end, of(&Values::of_positions(first.saturating_add(start), last)))
+                    (end, of(&Values::between(first.saturating_add(start), last)))
                 }))
             }
             Some(ColumnFacts::Chunks(chunks)) => {

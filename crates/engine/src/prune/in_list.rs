@@ -73,7 +73,9 @@ pub fn outcomes(list: &List, values: &Values, dtype: &DType) -> Outcomes {
             at.equal && !at.less && !at.greater
         })
     };
+    // An array is in the list only if it has one element, which the statistics do not say.
     let sure = !values.nan
+        && !values.array
         && match (&values.distinct, &values.low, &values.high) {
             (Some(elements), _, _) => elements.iter().all(all_equal),
             (None, Some(low), Some(high)) => low == high && all_equal(low),

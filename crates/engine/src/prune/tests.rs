@@ -177,7 +177,8 @@ fn column_stats(column: usize, rows: &[Row], list: bool) -> Stats {
 fn facts(rows: &[Row], chunk: [usize; 8], list: bool) -> Facts {
     let mut facts = Facts::new(rows.len() as u64);
     for (column, size) in chunk.into_iter().enumerate() {
-        let mut chunks = ColumnChunks { first_rows: vec![0], bytes: vec![], stats: vec![] };
+        let mut chunks =
+            ColumnChunks { first_rows: vec![0], bytes: vec![], stats: vec![], patched: false };
         for part in rows.chunks(size) {
             chunks.first_rows.push(chunks.first_rows.last().unwrap() + part.len() as u64);
             chunks.bytes.push(1);

@@ -53,8 +53,8 @@ impl Values {
         }
     }
 
-    /// Row numbers `first..=last`.
-    pub fn of_positions(first: u64, last: u64) -> Values {
+    /// Positions or row ids `first..=last`.
+    pub fn between(first: u64, last: u64) -> Values {
         Values {
             low: Some(Scalar::UInt(first)),
             high: Some(Scalar::UInt(last)),

@@ -106,6 +106,17 @@ impl Bound {
     }
 }
 
+/// The parts of several expressions, each once.
+pub fn distinct_parts<'a>(bounds: impl IntoIterator<Item = &'a Bound>) -> Vec<ScanPart> {
+    let mut parts: Vec<ScanPart> = Vec::new();
+    for part in bounds.into_iter().flat_map(|bound| &bound.parts) {
+        if !parts.contains(part) {
+            parts.push(part.clone());
+        }
+    }
+    parts
+}
+
 /// Replaces calls that ask for parts. `guarded` within a CASE, which may keep rows from a call that
 /// fails on them.
 fn bind(

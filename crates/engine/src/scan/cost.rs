@@ -79,6 +79,7 @@ fn one(part: &ScanPart, layout: &Layout, facts: &Facts, rows: &Range<u64>) -> Ro
             let bytes = wide(column.ndim()).saturating_mul(4);
             (bytes, bytes)
         }
+        Part::Size { .. } => (4, 4),
         Part::Slice { subscripts, .. } => {
             let dims: Vec<usize> = seen
                 .largest

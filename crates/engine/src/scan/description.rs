@@ -27,6 +27,8 @@ pub struct ScanDescription {
     pub version: u64,
     /// True if the table has a column of positions.
     pub positions: bool,
+    /// True if the table has a column of row ids.
+    pub row_ids: bool,
     /// The indexes, within the snapshot, of the fragments that units name.
     pub fragments: Vec<usize>,
     /// What to read, in position order; unit u belongs to partition u modulo `partitions`.
@@ -84,6 +86,7 @@ mod tests {
             url: String::new(),
             version: 0,
             positions: false,
+            row_ids: false,
             fragments: vec![0, 1],
             units: Arc::from([unit(0, 0..5), unit(0, 5..10), unit(1, 0..5), unit(1, 5..9)]),
             partitions: 2,

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use lakebed_core::human;
+
 use super::bound::Bound;
+use super::bound::distinct_parts;
 use super::conjunct::Conjunct;
 use super::cost::row_bytes;
 use super::cost::touched;
@@ -32,7 +35,7 @@ impl fmt::Display for Estimate {
         let Estimate { name, chunks, chunks_all, requests, bytes } = self;
         write!(f, "{name}: {chunks} of {chunks_all} chunks")?;
         if *requests > 0 {
-            write!(f, ", {requests} requests, {}", size(*bytes))?;
+            write!(f, ", {requests} requests, {}", human::bytes(*bytes))?;
         }
         Ok(())
     }
@@ -47,16 +50,12 @@ pub fn estimates(
     columns: &[usize],
 ) -> Vec<Estimate> {
     let bounds = conjuncts.iter().map(|conjunct| &conjunct.bound).chain(outputs);
-    let parts: Vec<&ScanPart> = bounds.flat_map(|bound| &bound.parts).collect();
+    let parts = distinct_parts(bounds);
     columns
         .iter()
         .map(|index| {
-            let mut own: Vec<&ScanPart> = Vec::new();
-            for part in parts.iter().copied().filter(|part| part.column() == Some(*index)) {
-                if !own.contains(&part) {
-                    own.push(part);
-                }
-            }
+            let own: Vec<&ScanPart> =
+                parts.iter().filter(|part| part.column() == Some(*index)).collect();
             let names: Vec<String> = own.iter().map(|part| part.describe(layout)).collect();
             let name = names.join(" and ");
             let (chunks, chunks_all) = count_chunks(plan, *index);
@@ -78,32 +77,4 @@ pub fn estimates(
             estimate
         })
         .collect()
-}
-
-/// Bytes for people: `512 B`, `1.5 KB`, `20 MB`.
-pub fn size(bytes: u64) -> String {
-    let mut unit = "B";
-    let mut scale = 1u64;
-    for (name, next) in [("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000)] {
-        if bytes >= next {
-            (unit, scale) = (name, next);
-        }
-    }
-    let (whole, tenth) = (bytes / scale, bytes % scale * 10 / scale);
-    if scale == 1 || whole >= 20 {
-        format!("{whole} {unit}")
-    } else {
-        format!("{whole}.{tenth} {unit}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        let sizes = [0, 999, 1_500, 20_400, 1_234_567, 5_000_000_000].map(size);
-        assert_eq!(sizes, ["0 B", "999 B", "1.5 KB", "20 KB", "1.2 MB", "5.0 GB"]);
-    }
 }

@@ -10,7 +10,9 @@ use datafusion::physical_plan::metrics::Count;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::metrics::MetricBuilder;
 use datafusion::physical_plan::metrics::Time;
+use lakebed_dataset::Counts;
 use lakebed_dataset::Dataset;
+use lakebed_dataset::Meter;
 use lakebed_dataset::ReadCost;
 
 /// Counters of one partition.
@@ -80,38 +82,48 @@ impl PartMetrics {
     }
 }
 
-/// Requests and bytes of the dataset while this scan ran.
-///
-/// The dataset counts for everybody, so of two queries at the same time each sees the sum.
+/// Requests and bytes of one execution, whatever else is read at the same time.
 #[derive(Debug)]
 pub struct Traffic {
     requests: Count,
     bytes: Count,
-    seen: Mutex<(u64, u64)>,
+    dataset: Dataset,
+    meter: Arc<Meter>,
+    seen: Mutex<Counts>,
 }
 
 impl Traffic {
-    /// Begins to count.
-    pub fn new(set: &ExecutionPlanMetricsSet, dataset: &Dataset) -> Arc<Traffic> {
-        Arc::new(Traffic {
+    /// Begins to count what is read through [`Traffic::dataset`].
+    pub fn new(set: &ExecutionPlanMetricsSet, dataset: &Dataset) -> Traffic {
+        let (dataset, meter) = dataset.counted();
+        Traffic {
             requests: MetricBuilder::new(set).global_counter("requests"),
             bytes: MetricBuilder::new(set).global_counter("bytes"),
-            seen: Mutex::new(now(dataset)),
-        })
+            dataset,
+            meter,
+            seen: Mutex::default(),
+        }
     }
 
-    /// Adds what has happened since the last time.
-    pub fn record(&self, dataset: &Dataset) {
+    /// The dataset whose reads are counted here.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Adds what has happened since the last time; the end of the last reader does so too.
+    pub fn record(&self) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (requests, bytes) = now(dataset);
-        let since = |now: u64, then: u64| usize::try_from(now.saturating_sub(then)).unwrap_or(0);
-        self.requests.add(since(requests, seen.0));
-        self.bytes.add(since(bytes, seen.1));
-        *seen = (requests, bytes);
+        let now = self.meter.snapshot();
+        let added = now - *seen;
+        let narrow = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        self.requests.add(narrow(added.reads()));
+        self.bytes.add(narrow(added.bytes_read));
+        *seen = now;
     }
 }
 
-fn now(dataset: &Dataset) -> (u64, u64) {
-    let counts = dataset.metrics().snapshot();
-    (counts.reads(), counts.bytes_read)
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.record();
+    }
 }

@@ -2,7 +2,7 @@
 //! gives out batches in position order.
 //!
 //! Read in this order: [`description`] (what a scan is, as data), [`planning`] (what is read at
-//! all, and in which pieces), [`unit`] (one piece), [`running`] (pieces side by side), [`source`]
+//! all, and in which pieces), [`mod@unit`] (one piece), [`running`] (pieces side by side), [`source`]
 //! (how DataFusion sees it).
 
 pub mod bound;
@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod part;
 pub mod planning;
 pub mod queue;
+pub mod read;
 pub mod rows;
 pub mod running;
 pub mod source;

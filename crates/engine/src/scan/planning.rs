@@ -15,6 +15,7 @@ use lakebed_core::Column;
 use lakebed_core::DType;
 use lakebed_dataset::Dataset;
 use lakebed_dataset::Fragment;
+use lakebed_dataset::RowIdRange;
 use lakebed_dataset::Scalar;
 use lakebed_dataset::Stats;
 
@@ -158,9 +159,28 @@ pub async fn facts(
         }
     }
     if let Some(position) = layout.position() {
-        facts.insert(position, ColumnFacts::Positions(fragment.first_position));
+        facts.insert(position, ColumnFacts::Consecutive(fragment.first_position));
+    }
+    if let Some(row_id) = layout.row_id().filter(|row_id| columns.contains(row_id))
+        && let Some(range) = dataset.row_id_range(fragment).await.map_err(super::failed)?
+    {
+        facts.insert(row_id, of_row_ids(range, fragment.rows));
     }
     Ok(facts)
+}
+
+/// What holds of the ids of a fragment's rows.
+fn of_row_ids(range: RowIdRange, rows: u64) -> ColumnFacts {
+    if range.consecutive {
+        return ColumnFacts::Consecutive(range.first);
+    }
+    ColumnFacts::All(Box::new(Stats {
+        rows,
+        elements: rows,
+        min: Some(Scalar::UInt(range.first)),
+        max: Some(Scalar::UInt(range.last)),
+        ..Stats::default()
+    }))
 }
 
 /// What holds of rows that were written before the column was added.

@@ -35,7 +35,7 @@ const BATCHES_AHEAD: usize = 1;
 pub struct Running {
     /// Which partition.
     pub partition: usize,
-    /// The snapshot.
+    /// The snapshot, counted by `traffic`.
     pub dataset: Dataset,
     /// The columns of the table.
     pub layout: Arc<Layout>,
@@ -98,7 +98,7 @@ impl Drop for Partition {
     /// Counts what units had read when nobody wanted more.
     fn drop(&mut self) {
         self.started.clear();
-        self.scan.traffic.record(&self.scan.dataset);
+        self.scan.traffic.record();
     }
 }
 

@@ -212,11 +212,11 @@ impl DatasetSource {
                 total.add(all);
                 pruned.add(all - read);
             }
-            Traffic::new(&self.metrics, &self.dataset)
+            Arc::new(Traffic::new(&self.metrics, &self.dataset))
         });
         let running = Running {
             partition,
-            dataset: self.dataset.clone(),
+            dataset: traffic.dataset().clone(),
             layout: Arc::clone(&self.layout),
             plan: Arc::clone(&self.plan),
             conjuncts: Arc::clone(&self.conjuncts),
@@ -298,16 +298,6 @@ impl DatasetSource {
             .collect();
         outputs.join(", ")
     }
-
-    fn describe_chunks(&self) -> String {
-        let (mut read, mut all) = (0, 0);
-        for column in self.columns() {
-            let (own_read, own_all) = count_chunks(&self.plan, column);
-            read += own_read;
-            all += own_all;
-        }
-        format!("{read} of {all}")
-    }
 }
 
 impl DataSource for DatasetSource {
@@ -343,13 +333,12 @@ impl DataSource for DatasetSource {
         if let Some(fetch) = scan.fetch {
             write!(f, ", limit={fetch}")?;
         }
-        write!(f, ", chunks={}", self.describe_chunks())?;
         let columns = self.columns();
-        let reads: Vec<String> =
-            estimates(&self.plan, &self.layout, &self.conjuncts, &self.outputs, &columns)
-                .iter()
-                .map(ToString::to_string)
-                .collect();
+        let reads = estimates(&self.plan, &self.layout, &self.conjuncts, &self.outputs, &columns);
+        let read: usize = reads.iter().map(|column| column.chunks).sum();
+        let all: usize = reads.iter().map(|column| column.chunks_all).sum();
+        write!(f, ", chunks={read} of {all}")?;
+        let reads: Vec<String> = reads.iter().map(ToString::to_string).collect();
         write!(f, ", reads at most [{}]", reads.join("; "))
     }
 

@@ -23,15 +23,17 @@ pub fn of_column(plan: &Plan, column: usize, ty: &TensorType) -> ColumnStatistic
 
 fn compute(plan: &Plan, column: usize, ty: &TensorType) -> ColumnStatistics {
     let mut all = Stats::default();
+    let mut counted = true;
     for planned in &plan.fragments {
         match planned.facts.column(column) {
             Some(ColumnFacts::Chunks(chunks)) => {
+                counted &= !chunks.patched;
                 for stats in &chunks.stats {
                     all = all.merge(stats);
                 }
             }
             Some(ColumnFacts::All(stats)) => all = all.merge(stats),
-            Some(ColumnFacts::Positions(first)) => {
+            Some(ColumnFacts::Consecutive(first)) => {
                 let (first, rows) = (*first, planned.fragment.rows);
                 let stats = Stats {
                     rows,
@@ -47,7 +49,9 @@ fn compute(plan: &Plan, column: usize, ty: &TensorType) -> ColumnStatistics {
         }
     }
     let mut statistics = ColumnStatistics::new_unknown();
-    statistics.null_count = Precision::Exact(usize::try_from(all.nulls).unwrap_or(usize::MAX));
+    let nulls = usize::try_from(all.nulls).unwrap_or(usize::MAX);
+    statistics.null_count =
+        if counted { Precision::Exact(nulls) } else { Precision::Inexact(nulls) };
     // Arrow orders NaN above all numbers, statistics leave it out.
     if !ty.is_scalar() || all.has_nan {
         return statistics;

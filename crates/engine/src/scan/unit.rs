@@ -7,15 +7,14 @@ use arrow::array::ArrayRef;
 use arrow::array::BooleanArray;
 use arrow::array::RecordBatch;
 use arrow::array::RecordBatchOptions;
-use arrow::array::UInt64Array;
 use arrow::compute::concat;
 use arrow::compute::filter;
 use datafusion::common::DataFusionError;
 use datafusion::common::Result;
 use datafusion::common::internal_err;
-use lakebed_dataset::ReadRequest;
 use tokio::sync::mpsc;
 
+use super::bound::distinct_parts;
 use super::budget::InFlight;
 use super::budget::Turn;
 use super::budget::its_turn;
@@ -28,6 +27,7 @@ use super::part::ScanPart;
 use super::planning::PlannedFragment;
 use super::planning::facts;
 use super::planning::surviving;
+use super::read::read_parts;
 use super::rows::Alive;
 use super::running::Running;
 use crate::prune::ColumnFacts;
@@ -71,7 +71,7 @@ impl UnitRun {
     pub async fn run(mut self) {
         self.scan.metrics.units.add(1);
         let result = self.work().await;
-        self.scan.traffic.record(&self.scan.dataset);
+        self.scan.traffic.record();
         if let Err(error) = result {
             // Nobody listens once the stream was dropped.
             let _ = self.output.send(Err(error)).await;
@@ -234,12 +234,7 @@ impl UnitRun {
             usize::MAX
         };
         let total = self.alive.len().min(wanted);
-        let mut parts: Vec<ScanPart> = Vec::new();
-        for part in scan.outputs.iter().flat_map(|output| &output.parts) {
-            if !parts.contains(part) {
-                parts.push(part.clone());
-            }
-        }
+        let parts = distinct_parts(scan.outputs.iter());
         let missing = self.missing(&parts);
         let row = self.row_bytes(&missing, planned);
         let whole = self.row_bytes(&parts, planned);
@@ -332,42 +327,14 @@ impl UnitRun {
         parts: &[ScanPart],
         rows: &Alive,
     ) -> Result<Vec<(ScanPart, ArrayRef)>> {
-        let layout = &self.scan.layout;
-        let stored: Vec<_> =
-            parts.iter().filter_map(|part| Some((part, part.read(layout)?))).collect();
-        let mut arrays = Vec::new();
-        if !stored.is_empty() {
-            let fragment = planned.fragment.clone();
-            let columns = stored.iter().map(|(_, read)| read.clone()).collect();
-            let request = ReadRequest { fragment, rows: rows.to_rows(), columns };
-            let read = self.scan.dataset.read_with_cost(&request).await;
-            let (batch, costs) = read.map_err(super::failed)?;
-            if batch.num_rows() != rows.len() {
-                return internal_err!("asked for {} rows, got {}", rows.len(), batch.num_rows());
-            }
-            for ((part, _), cost) in stored.iter().zip(&costs) {
-                self.scan.metrics.samples_decoded.add(cost.decoded);
-                self.scan.metrics.parts.add(&part.describe(layout), cost);
-            }
-            arrays = batch.columns().to_vec();
+        let scan = &self.scan;
+        let fragment = &planned.fragment;
+        let read = read_parts(&scan.dataset, &scan.layout, fragment, parts, rows).await?;
+        for (part, cost) in &read.costs {
+            scan.metrics.samples_decoded.add(cost.decoded);
+            scan.metrics.parts.add(part, cost);
         }
-        let mut arrays = arrays.into_iter();
-        let mut read = Vec::with_capacity(parts.len());
-        for part in parts {
-            let array = match part {
-                ScanPart::Position => {
-                    let first = planned.fragment.first_position;
-                    let positions = rows.iter().map(|row| first.saturating_add(row));
-                    Arc::new(UInt64Array::from_iter_values(positions))
-                }
-                ScanPart::Column { .. } => match arrays.next() {
-                    Some(array) => array,
-                    None => return internal_err!("the dataset read fewer columns than asked for"),
-                },
-            };
-            read.push((part.clone(), array));
-        }
-        Ok(read)
+        Ok(parts.iter().cloned().zip(read.arrays).collect())
     }
 
     /// Parts of all rows that are left, from memory.

@@ -29,6 +29,7 @@ const MAX_SAVING: usize = 16;
 pub struct ChunkBuilder {
     column: Column,
     target: usize,
+    tiled_above: usize,
     buffered: Option<Items>,
     heads: Heads,
     /// Bytes that wait, as they will be stored.
@@ -43,12 +44,21 @@ impl ChunkBuilder {
         ChunkBuilder {
             column,
             target: target.max(1),
+            tiled_above: CHUNK_TARGET,
             buffered: None,
             heads: Heads::default(),
             bytes: 0,
             rows: 0,
             next_row: 0,
         }
+    }
+
+    /// Cuts tensors of more bytes than this into tiles, each a chunk of its own; [`CHUNK_TARGET`]
+    /// in general.
+    #[must_use]
+    pub fn tiled_above(mut self, bytes: usize) -> ChunkBuilder {
+        self.tiled_above = bytes;
+        self
     }
 
     /// Bytes of samples that wait for their chunk.
@@ -75,16 +85,19 @@ impl ChunkBuilder {
         let mut row = 0;
         while row < array.len() {
             let begin = row;
+            let mut is_alone = false;
             while row < array.len() {
                 let size = sizes.of(row);
                 let begins_chunk = self.rows == 0 && row == begin;
+                let is_large = size > self.tiled_above;
                 // A sample larger than a chunk has one of its own.
-                if !begins_chunk && (size > CHUNK_TARGET || self.bytes + size > 2 * self.target) {
+                if !begins_chunk && (is_large || self.bytes + size > 2 * self.target) {
                     break;
                 }
                 self.bytes += size;
                 row += 1;
-                if self.bytes >= self.target || self.rows + (row - begin) >= MAX_ROWS {
+                is_alone = is_large;
+                if is_alone || self.bytes >= self.target || self.rows + (row - begin) >= MAX_ROWS {
                     break;
                 }
             }
@@ -100,7 +113,8 @@ impl ChunkBuilder {
                     None => self.buffered = Some(items),
                 }
             }
-            let is_full = self.bytes >= self.target
+            let is_full = is_alone
+                || self.bytes >= self.target
                 || self.rows >= MAX_ROWS
                 || self.heads.whole() / MAX_SAVING >= self.target;
             if is_full || row == begin {
@@ -119,12 +133,12 @@ impl ChunkBuilder {
         self.rows = 0;
         let mut heads = std::mem::take(&mut self.heads);
         match self.buffered.take() {
-            Some(items) => encode::encode(&self.column, &items, &heads),
+            Some(items) => encode::encode(&self.column, &items, &heads, self.tiled_above),
             None => {
                 let ty = TensorType::from_column(&self.column);
                 let none = arrow::array::new_empty_array(&ty.data_type());
                 let items = Items::new(&self.column, &none, 0, &mut heads)?;
-                encode::encode(&self.column, &items, &heads)
+                encode::encode(&self.column, &items, &heads, self.tiled_above)
             }
         }
     }

@@ -294,6 +294,21 @@ impl Directory {
         }
     }
 
+    /// The sizes of items along one axis.
+    pub(crate) fn sizes(&self, axis: usize, items: &RowSet) -> Vec<i32> {
+        match (self.dims.get(axis), items) {
+            (None, _) => vec![0; items.len()],
+            (Some(Sizes::Uniform(size)), _) => vec![signed(*size); items.len()],
+            (Some(Sizes::PerItem(sizes)), RowSet::Range(range)) => {
+                let sizes = sizes.get(range.clone()).unwrap_or_default();
+                sizes.iter().map(|size| signed(*size)).collect()
+            }
+            (Some(Sizes::PerItem(sizes)), RowSet::List(list)) => {
+                list.iter().map(|item| sizes.get(*item).map_or(0, |size| signed(*size))).collect()
+            }
+        }
+    }
+
     /// The elements of an item, counted over the chunk; of `items` itself, the end of all.
     pub(crate) fn element_range(&self, item: usize) -> Range<u64> {
         match &self.element_starts {

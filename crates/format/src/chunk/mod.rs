@@ -1,7 +1,7 @@
 //! Chunks: consecutive samples of one column as bytes, and back.
 //!
 //! A chunk is a payload, a directory that says what is where in it, and a footer for repair.
-//! Writing goes [`builder`] -> [`items`] -> [`encode`]; reading goes [`directory`] -> [`plan`]
+//! Writing goes [`builder`] -> `items` -> `encode`; reading goes [`directory`] -> [`plan`]
 //! (which bytes?) -> the caller fetches -> [`plan::ChunkPlan::assemble`].
 
 pub mod builder;

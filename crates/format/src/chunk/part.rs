@@ -31,6 +31,11 @@ pub enum Part {
     Decoded,
     /// The sizes of its dimensions, i32 as they are stored; reads no payload.
     Shape,
+    /// The size of one dimension, i32; reads no payload. Sequences have none.
+    Size {
+        /// Which dimension, from 0.
+        axis: usize,
+    },
     /// What constant subscripts select, decoded.
     Slice {
         /// The subscripts.
@@ -51,13 +56,16 @@ impl Part {
             Part::Whole => (ty, column.nullable),
             Part::Decoded => (ty.decoded(), column.nullable),
             Part::Shape => (shape_result_type(&ty), column.nullable),
-            Part::Slice { subscripts, missing } => {
-                if let Layout::Sequence(_) = ty.layout {
-                    return Err(lakebed_core::Error::InvalidSubscript {
-                        reason: format!("a part of a {ty} cannot be read alone: read it whole"),
-                    }
-                    .into());
+            Part::Size { axis } => {
+                refuse_sequence(&ty)?;
+                if *axis >= ty.ndim() {
+                    let reason = format!("there is no dimension {axis} in {ty}");
+                    return Err(lakebed_core::Error::InvalidSubscript { reason }.into());
                 }
+                (TensorType::scalar(DType::I32), column.nullable)
+            }
+            Part::Slice { subscripts, missing } => {
+                refuse_sequence(&ty)?;
                 let result = subscript::result_type(&ty.decoded(), subscripts)?;
                 let may_miss = *missing == Missing::Null
                     && subscripts.iter().any(|s| matches!(s, Subscript::Index(_)));
@@ -76,7 +84,17 @@ impl Part {
     }
 }
 
-/// The type of `SHAPE(x)`: i32[ndim], or an empty ragged vector where x has no dimensions.
+fn refuse_sequence(ty: &TensorType) -> Result<()> {
+    match ty.layout {
+        Layout::Sequence(_) => Err(lakebed_core::Error::InvalidSubscript {
+            reason: format!("a part of a {ty} cannot be read alone: read it whole"),
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// The type of `SHAPE(x)`: `i32[ndim]`, or an empty ragged vector where x has no dimensions.
 pub fn shape_result_type(ty: &TensorType) -> TensorType {
     let dims = match u32::try_from(ty.ndim()) {
         Ok(0) | Err(_) => vec![None],

@@ -152,12 +152,22 @@ impl ChunkPlan {
 
     /// Encoded images that [`ChunkPlan::assemble`] will decode.
     pub fn samples_to_decode(&self) -> usize {
-        let decodes = !matches!(self.part, Part::Whole | Part::Shape);
-        if decodes && self.directory.layout == PayloadLayout::Media { self.items.len() } else { 0 }
+        if self.decodes() { self.items.len() } else { 0 }
+    }
+
+    /// True if both decode the same images of the same chunk.
+    pub fn shares_images(&self, other: &ChunkPlan) -> bool {
+        let same = Arc::ptr_eq(&self.directory, &other.directory) && self.rows == other.rows;
+        same && self.decodes() && other.decodes()
+    }
+
+    fn decodes(&self) -> bool {
+        let pixels = !matches!(self.part, Part::Whole | Part::Shape | Part::Size { .. });
+        pixels && self.directory.layout == PayloadLayout::Media
     }
 
     fn needed(&self) -> Result<Vec<Range<u64>>> {
-        if self.part == Part::Shape || self.items.is_empty() {
+        if matches!(self.part, Part::Shape | Part::Size { .. }) || self.items.is_empty() {
             return Ok(Vec::new());
         }
         match self.directory.layout {
@@ -180,22 +190,65 @@ impl ChunkPlan {
         limits: &Limits,
         verify: Verification,
     ) -> Result<ArrayRef> {
+        let source = self.source(fetched, limits, verify)?;
+        let decoded = match self.decodes() && !self.items.is_empty() {
+            true => read_media::decoded(&[self], &source)?.pop(),
+            false => None,
+        };
+        self.rows_array(&source, decoded)
+    }
+
+    /// As [`ChunkPlan::assemble`], several parts of the same rows of one chunk of encoded images,
+    /// from the bytes of the first one's ranges. Each image is decoded once.
+    ///
+    /// # Errors
+    /// As [`ChunkPlan::assemble`]; plans of different rows or chunks, or that decode nothing.
+    pub fn assemble_together(
+        plans: &[&ChunkPlan],
+        fetched: &[Bytes],
+        limits: &Limits,
+        verify: Verification,
+    ) -> Result<Vec<ArrayRef>> {
+        let Some(first) = plans.first() else { return Ok(Vec::new()) };
+        if !plans.iter().all(|plan| plan.shares_images(first)) {
+            return Err(Error::damaged("a read", "its parts do not belong together"));
+        }
+        let source = first.source(fetched, limits, verify)?;
+        let decoded = read_media::decoded(plans, &source)?;
+        plans.iter().zip(decoded).map(|(plan, out)| plan.rows_array(&source, Some(out))).collect()
+    }
+
+    fn source<'a>(
+        &'a self,
+        fetched: &'a [Bytes],
+        limits: &'a Limits,
+        verify: Verification,
+    ) -> Result<Source<'a>> {
         let lengths = self.ranges.iter().map(|range| range.end - range.start);
         if fetched.len() != self.ranges.len()
             || !lengths.eq(fetched.iter().map(|bytes| to_u64(bytes.len())))
         {
             return Err(Error::damaged("a read", "it returned other bytes than were asked for"));
         }
+        Ok(Source { ranges: &self.ranges, fetched, limits, verify })
+    }
+
+    /// The array; `decoded` holds the pixels of encoded images.
+    fn rows_array(&self, source: &Source<'_>, decoded: Option<ElementsOut>) -> Result<ArrayRef> {
         if self.rows.is_empty() {
             return Ok(new_empty_array(&self.ty.data_type()));
         }
-        let source = Source { ranges: &self.ranges, fetched, limits, verify };
-        if self.part == Part::Shape {
-            return self.shapes();
+        match self.part {
+            Part::Shape => return self.shapes(),
+            Part::Size { axis } => {
+                let sizes = Buffer::from_vec(self.directory.sizes(axis, &self.items));
+                return tensor_array(&self.ty, sizes, ElementsOut::default(), self.nulls());
+            }
+            _ => {}
         }
         let nulls = self.nulls();
         if self.directory.item_starts.is_none() {
-            return self.items_array(&self.ty, &source, nulls);
+            return self.items_array(&self.ty, source, nulls, decoded);
         }
         let Layout::Sequence(inner) = &self.ty.layout else {
             return Err(Error::damaged("a chunk", "it holds sequences, and its column does not"));
@@ -203,7 +256,7 @@ impl ChunkPlan {
         let values = if self.items.is_empty() {
             new_empty_array(&inner.data_type())
         } else {
-            self.items_array(inner, &source, None)?
+            self.items_array(inner, source, None, decoded)?
         };
         let lengths = self.rows.iter().map(|row| self.item_range(row).len());
         let DataTypeList(item) = list_field(&self.ty)?;
@@ -223,17 +276,27 @@ impl ChunkPlan {
         ty: &TensorType,
         source: &Source<'_>,
         nulls: Option<NullBuffer>,
+        decoded: Option<ElementsOut>,
     ) -> Result<ArrayRef> {
+        if let Some(mut out) = decoded {
+            let bytes = Buffer::from_vec(std::mem::take(&mut out.bytes));
+            return tensor_array(ty, bytes, out, nulls);
+        }
         match self.directory.layout {
             PayloadLayout::Raw => read_raw::array(self, ty, source, nulls),
             PayloadLayout::Tiles => read_tiles::array(self, ty, source, nulls),
             PayloadLayout::Scalars => read_pages::scalars(self, ty, source, nulls),
             PayloadLayout::Elements => read_elements::array(self, ty, source, nulls),
             PayloadLayout::Variable => read_pages::variable(self, ty, source, nulls),
-            PayloadLayout::Media if self.part == Part::Whole => {
-                read_media::encoded(self, ty, source, nulls)
-            }
-            PayloadLayout::Media => read_media::decoded(self, ty, source, nulls),
+            PayloadLayout::Media => read_media::encoded(self, ty, source, nulls),
+        }
+    }
+
+    /// The type of an item: that of a row, or of what a sequence holds.
+    pub(crate) fn item_type(&self) -> TensorType {
+        match &self.ty.layout {
+            Layout::Sequence(inner) => TensorType::clone(inner),
+            _ => self.ty.clone(),
         }
     }
 

@@ -18,7 +18,6 @@ use lakebed_core::TensorType;
 use lakebed_core::tensor_builder::shape_array;
 
 use super::output::ElementsOut;
-use super::output::tensor_array;
 use super::plan::ChunkPlan;
 use super::plan::RowSet;
 use super::plan::Source;
@@ -161,18 +160,18 @@ fn joined_size(plan: &ChunkPlan) -> Result<usize> {
     to_usize("a batch", size)
 }
 
-/// Encoded images decoded, or what the slice leaves of their pixels.
-pub(crate) fn decoded(
-    plan: &ChunkPlan,
-    ty: &TensorType,
-    source: &Source<'_>,
-    nulls: Option<NullBuffer>,
-) -> Result<ArrayRef> {
-    let mut out = ElementsOut { count: plan.items.len(), ..ElementsOut::default() };
+/// Encoded images decoded, or what the slices of `plans` leave of their pixels; the plans are of
+/// the same rows of the same chunk, and each image is decoded once.
+pub(crate) fn decoded(plans: &[&ChunkPlan], source: &Source<'_>) -> Result<Vec<ElementsOut>> {
+    let Some(first) = plans.first() else { return Ok(Vec::new()) };
+    let count = first.items.len();
+    let types: Vec<TensorType> = plans.iter().map(|plan| plan.item_type()).collect();
+    let mut outs: Vec<ElementsOut> =
+        plans.iter().map(|_| ElementsOut { count, ..ElementsOut::default() }).collect();
     let mut joined = Vec::new();
     let mut nth = 0;
-    for_each(plan, source, |item, page, _| {
-        let head = plan.directory.media.head(item);
+    for_each(first, source, |item, page, _| {
+        let head = first.directory.media.head(item);
         let file = if head.is_empty() {
             page
         } else {
@@ -181,22 +180,30 @@ pub(crate) fn decoded(
             joined.extend_from_slice(page);
             &joined
         };
-        let region = match &plan.regions {
-            Regions::Whole if file.is_empty() => None,
-            Regions::Whole => Some(Region::whole(&plan.directory.shape(item))),
-            regions => regions.of(nth, &plan.directory.shape(item)),
-        };
-        match region {
-            Some(region) => {
-                media::decode_region(file, &region, source.limits, &mut out.bytes)?;
-                push_sizes(&mut out.sizes, &region.shape());
+        let shape = first.directory.shape(item);
+        let mut wanted = Vec::with_capacity(plans.len());
+        for ((plan, ty), out) in plans.iter().zip(&types).zip(&mut outs) {
+            let region = match &plan.regions {
+                Regions::Whole if file.is_empty() => None,
+                Regions::Whole => Some(Region::whole(&shape)),
+                regions => regions.of(nth, &shape),
+            };
+            match region {
+                Some(region) => {
+                    push_sizes(&mut out.sizes, &region.shape());
+                    wanted.push((region, &mut out.bytes));
+                }
+                None => push_null(out, ty, 1),
             }
-            None => push_null(&mut out, ty, 1),
         }
-        out.ends.push(out.bytes.len());
+        if !wanted.is_empty() {
+            media::decode_regions(file, &mut wanted, source.limits)?;
+        }
+        for out in &mut outs {
+            out.ends.push(out.bytes.len());
+        }
         nth += 1;
         Ok(())
     })?;
-    let bytes = Buffer::from_vec(std::mem::take(&mut out.bytes));
-    tensor_array(ty, bytes, out, nulls)
+    Ok(outs)
 }

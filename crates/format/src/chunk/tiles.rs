@@ -2,14 +2,14 @@
 
 use lakebed_core::Shape;
 
-/// Bytes that a tile aims for.
-const TILE_TARGET: usize = 1 << 20;
+/// The tiles that the smallest sample that is cut has at least: what a slice need not read.
+pub(crate) const TILES_OF_THE_SMALLEST: usize = 8;
 
-/// The tile shape for a sample: the largest dimensions are halved until a tile is small enough,
-/// so that tiles stay near square and trailing channels stay together.
-pub(crate) fn tile_shape(shape: &Shape, width: usize) -> Vec<usize> {
+/// The tile shape for a sample: the largest dimensions are halved until a tile has at most
+/// `target` bytes, so that tiles stay near square and trailing channels stay together.
+pub(crate) fn tile_shape(shape: &Shape, width: usize, target: usize) -> Vec<usize> {
     let mut tile: Vec<usize> = shape.to_vec();
-    while tile.iter().product::<usize>().saturating_mul(width) > TILE_TARGET {
+    while tile.iter().product::<usize>().saturating_mul(width) > target {
         let Some(largest) = tile.iter_mut().max() else { break };
         if *largest <= 1 {
             break;
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn large_images_get_square_tiles() {
         let shape = Shape::new(&[12_000, 12_000, 3]).unwrap();
-        let tile = tile_shape(&shape, 1);
+        let tile = tile_shape(&shape, 1, 1 << 20);
         assert_eq!(tile[2], 3);
         assert!(tile.iter().product::<usize>() <= 3 << 19, "{tile:?}");
         assert!(tile[0] >= 256 && tile[1] >= 256, "{tile:?}");

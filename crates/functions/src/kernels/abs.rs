@@ -29,6 +29,7 @@ static ENTRY: Entry = Entry {
     tql: &["ABS"],
     udf: "tensor_abs",
     aliases: &[],
+    parameters: &["x"],
     signature: "tensor_abs(x) -> number of the shape of x",
     help: "The magnitude of every element: i64 of signed integers and bools, unsigned integers and floats as they are.",
     example: "SELECT ABS(ARRAY[-1.5, 2]) AS magnitude",

@@ -2,7 +2,10 @@
 
 use arrow::array::ArrayRef;
 use lakebed_core::DType;
+use lakebed_core::TensorType;
 
+use crate::axes;
+use crate::by_row::OfRow;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::function::Arg;
@@ -12,6 +15,7 @@ use crate::function::any_nullable;
 use crate::value::Value;
 
 use super::any::by_row;
+use super::any::judged_along;
 
 /// True if every element of a row is true, or not zero.
 #[derive(Debug)]
@@ -28,8 +32,9 @@ static ALL_ENTRY: Entry = Entry {
     tql: &["ALL"],
     udf: "tensor_all",
     aliases: &[],
-    signature: "tensor_all(x) -> bool",
-    help: "True if every element is true or not zero; true for an empty value.",
+    parameters: &["x", "axis", "keepdims"],
+    signature: "tensor_all(x[, axis[, keepdims]]) -> bool",
+    help: "True if every element is true or not zero, among all or along one axis or an array of them; true for an empty value.",
     example: "SELECT ALL(ARRAY[1, 2, 3] > 0) AS positive",
 };
 
@@ -37,7 +42,8 @@ static STRICT_ENTRY: Entry = Entry {
     tql: &["ALL_STRICT"],
     udf: "tensor_all_strict",
     aliases: &["all_strict"],
-    signature: "tensor_all_strict(x) -> bool",
+    parameters: &["x", "axis", "keepdims"],
+    signature: "tensor_all_strict(x[, axis[, keepdims]]) -> bool",
     help: "True if there are elements and every one is true or not zero.",
     example: "SELECT ALL_STRICT(ARRAY[1, 2, 3] > 0) AS positive",
 };
@@ -48,27 +54,43 @@ impl TensorFunction for All {
     }
 
     fn arity(&self) -> (usize, usize) {
-        (1, 1)
+        (1, 3)
     }
 
     fn result(&self, args: &[Arg]) -> Result<Output> {
-        match args {
-            [x] if x.numeric().is_some() => Ok(Output::scalar(DType::Bool, any_nullable(args))),
-            _ => Err(self.wrong_types(
+        let Some(ty) = args.first().and_then(Arg::numeric) else {
+            return Err(self.wrong_types(
                 args,
                 "it takes bools or numbers: write a comparison, such as ALL(x > 0)",
-            )),
-        }
+            ));
+        };
+        let dims = axes::planned(ty, args).map_err(|reason| self.wrong_argument(reason))?;
+        Ok(Output::tensor(TensorType::tensor(DType::Bool, dims), any_nullable(args)))
     }
 
-    fn evaluate(&self, args: &[Value], _out: &Output, rows: usize) -> Result<ArrayRef> {
-        let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
-        by_row(
-            &x.numbers()?,
-            rows,
-            |bits, row| {
-                if row.is_empty() { self.of_empty } else { bits.all(row) }
-            },
-        )
+    fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
+        let Some(x) = args.first() else {
+            return Err(self.wrong_types(&[], "an argument is needed"));
+        };
+        let x = x.numbers()?;
+        match axes::running(x.ty(), args).map_err(|reason| self.wrong_argument(reason))? {
+            None => by_row(
+                &x,
+                rows,
+                |bits, row| {
+                    if row.is_empty() { self.of_empty } else { bits.all(row) }
+                },
+            ),
+            Some(axes) => judged_along(&x, &axes, out.ty()?, rows, self),
+        }
+    }
+}
+
+impl OfRow<bool> for All {
+    type Answer = bool;
+
+    #[inline(always)]
+    fn of(&self, row: &[bool]) -> bool {
+        if row.is_empty() { self.of_empty } else { !row.contains(&false) }
     }
 }

@@ -7,10 +7,16 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::buffer::BooleanBuffer;
 use lakebed_core::DType;
+use lakebed_core::TensorType;
 
+use crate::along::along;
 use crate::assemble::bool_rows;
+use crate::assemble::bools;
+use crate::axes;
+use crate::axes::Axes;
 use crate::bits;
 use crate::bits::Bits;
+use crate::by_row::OfRow;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::function::Arg;
@@ -30,8 +36,9 @@ static ENTRY: Entry = Entry {
     tql: &["ANY"],
     udf: "tensor_any",
     aliases: &[],
-    signature: "tensor_any(x) -> bool",
-    help: "True if any element is true or not zero; false for an empty value.",
+    parameters: &["x", "axis", "keepdims"],
+    signature: "tensor_any(x[, axis[, keepdims]]) -> bool",
+    help: "True if any element is true or not zero, among all or along one axis or an array of them; false for an empty value.",
     example: "SELECT ANY(ARRAY[1, 2, 3] == 2) AS found",
 };
 
@@ -41,23 +48,57 @@ impl TensorFunction for Any {
     }
 
     fn arity(&self) -> (usize, usize) {
-        (1, 1)
+        (1, 3)
     }
 
     fn result(&self, args: &[Arg]) -> Result<Output> {
-        match args {
-            [x] if x.numeric().is_some() => Ok(Output::scalar(DType::Bool, any_nullable(args))),
-            _ => Err(self.wrong_types(
+        let Some(ty) = args.first().and_then(Arg::numeric) else {
+            return Err(self.wrong_types(
                 args,
                 "it takes bools or numbers: write a comparison, such as ANY(x == 3)",
-            )),
-        }
+            ));
+        };
+        let dims = axes::planned(ty, args).map_err(|reason| self.wrong_argument(reason))?;
+        Ok(Output::tensor(TensorType::tensor(DType::Bool, dims), any_nullable(args)))
     }
 
-    fn evaluate(&self, args: &[Value], _out: &Output, rows: usize) -> Result<ArrayRef> {
-        let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
-        by_row(&x.numbers()?, rows, |bits, row| bits.any(row))
+    fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
+        let Some(x) = args.first() else {
+            return Err(self.wrong_types(&[], "an argument is needed"));
+        };
+        let x = x.numbers()?;
+        match axes::running(x.ty(), args).map_err(|reason| self.wrong_argument(reason))? {
+            None => by_row(&x, rows, |bits, row| bits.any(row)),
+            Some(axes) => judged_along(&x, &axes, out.ty()?, rows, &AnyOf),
+        }
     }
+}
+
+struct AnyOf;
+
+impl OfRow<bool> for AnyOf {
+    type Answer = bool;
+
+    #[inline(always)]
+    fn of(&self, row: &[bool]) -> bool {
+        row.contains(&true)
+    }
+}
+
+/// `judge` of the elements of every line along `axes`.
+///
+/// # Errors
+/// As [`truths`].
+pub fn judged_along(
+    x: &Numbers,
+    axes: &Axes,
+    ty: &TensorType,
+    rows: usize,
+    judge: &impl OfRow<bool, Answer = bool>,
+) -> Result<ArrayRef> {
+    let flags = truths(x)?;
+    let (answers, ends) = along((x, &flags), axes, ty, rows, false, &|line| judge.of(line));
+    ends.finish(bools(answers.into()), x, axes, ty)
 }
 
 /// `judge` of the bits of every row, which say whether its elements are true.

@@ -33,6 +33,7 @@ static ENTRY: Entry = Entry {
     tql: &["AREA"],
     udf: "area",
     aliases: &[],
+    parameters: &["boxes"],
     signature: "area(boxes) -> f64[number of boxes]",
     help: "The area of every box in square pixels, in the column's coordinate convention; 0 where the sides cross. A plain array [N, 4] is x, y, width, height; one box [4] gives one number.",
     example: "SELECT AREA(ARRAY[[0, 0, 2, 3], [5, 5, 1, 1]]) AS areas",

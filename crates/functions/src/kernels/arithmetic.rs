@@ -54,14 +54,15 @@ enum Operation {
 }
 
 macro_rules! arithmetic {
-    ($name:ident, $operation:ident, $udf:literal, $sign:literal, $example:literal, $help:literal) => {
+    ($name:ident, $operation:ident, $tql:expr, $udf:literal, $sign:literal, $example:literal, $help:literal) => {
         /// The operation of this sign.
         pub static $name: Arithmetic = Arithmetic {
             operation: Operation::$operation,
             entry: Entry {
-                tql: &[],
+                tql: $tql,
                 udf: $udf,
                 aliases: &[],
+                parameters: &["a", "b"],
                 signature: concat!(
                     $udf,
                     "(a, b) -> number of the broadcast shape; in TQL: a ",
@@ -78,6 +79,7 @@ macro_rules! arithmetic {
 arithmetic!(
     ADD,
     Add,
+    &[],
     "tensor_add",
     "+",
     "SELECT ARRAY[1, 2] + 1 AS more",
@@ -86,6 +88,7 @@ arithmetic!(
 arithmetic!(
     SUB,
     Sub,
+    &[],
     "tensor_sub",
     "-",
     "SELECT ARRAY[1, 2] - 1 AS fewer",
@@ -94,6 +97,7 @@ arithmetic!(
 arithmetic!(
     MUL,
     Mul,
+    &[],
     "tensor_mul",
     "*",
     "SELECT ARRAY[[1], [2]] * ARRAY[10, 20] AS table",
@@ -102,6 +106,7 @@ arithmetic!(
 arithmetic!(
     DIV,
     Div,
+    &[],
     "tensor_div",
     "/",
     "SELECT 1 / 2 AS half",
@@ -110,6 +115,7 @@ arithmetic!(
 arithmetic!(
     MOD,
     Mod,
+    &["MOD"],
     "tensor_mod",
     "%",
     "SELECT -7 % 3 AS remainder",
@@ -118,6 +124,7 @@ arithmetic!(
 arithmetic!(
     POW,
     Pow,
+    &["POW", "POWER"],
     "tensor_pow",
     "^",
     "SELECT 2 ^ 10 AS power",
@@ -181,12 +188,8 @@ impl TensorFunction for Arithmetic {
                 self.wrong_types(args, "arithmetic takes numbers: cast JSON and text first")
             );
         };
-        let dims = shapes::broadcast(x, y).map_err(|(axis, m, n)| {
-            self.wrong_types(
-                args,
-                format!("sizes {m} and {n} of dimension {axis} do not broadcast"),
-            )
-        })?;
+        let dims = shapes::broadcast(x, y)
+            .map_err(|clash| self.wrong_types(args, shapes::clash(clash)))?;
         let dtype = self.dtype(x, y, b.literal.as_ref());
         Ok(Output::tensor(TensorType::tensor(dtype, dims), any_nullable(args)))
     }
@@ -348,10 +351,7 @@ impl Arithmetic {
     }
 
     fn unfit(&self, row: usize, a: &Numbers, b: &Numbers) -> FunctionError {
-        self.wrong_row(
-            row,
-            format!("shapes {} and {} do not broadcast", a.shape(row), b.shape(row)),
-        )
+        self.wrong_row(row, shapes::unfit(&a.shape(row), &b.shape(row)))
     }
 }
 

@@ -31,12 +31,32 @@ use crate::value::any_null;
 
 /// Values stacked along a new first dimension.
 #[derive(Debug)]
-pub struct ArrayOf;
+pub struct ArrayOf {
+    /// True where constants count by their types. Folding constants would change the type of an
+    /// array otherwise: `ARRAY[1, CAST(2 AS BIGINT)]` is i64 before and after.
+    typed: bool,
+    entry: Entry,
+}
 
-static ENTRY: Entry = Entry {
+/// Arrays whose constants are written as numbers.
+pub static ARRAY: ArrayOf = ArrayOf { typed: false, entry: LITERAL };
+/// Arrays of anything else.
+pub static TYPED_ARRAY: ArrayOf = ArrayOf {
+    typed: true,
+    entry: Entry {
+        udf: "tensor_typed_array",
+        signature: "tensor_typed_array(a, b, ...) -> array of a, b, ...",
+        help: "As tensor_array, but constants keep the types that they have.",
+        example: "SELECT tensor_typed_array(CAST(1 AS BIGINT), CAST(2 AS BIGINT)) AS longs",
+        ..LITERAL
+    },
+};
+
+const LITERAL: Entry = Entry {
     tql: &[],
     udf: "tensor_array",
     aliases: &[],
+    parameters: &["*items"],
     signature: "tensor_array(a, b, ...) -> array of a, b, ...; in TQL: ARRAY[a, b, ...] or [a, b, ...]",
     help: "An array of numbers, or a sequence of texts. Constant numbers are f32 where every one is exact in it or written as a decimal, else i64 or f64. Arrays of one shape stack along a new first dimension.",
     example: "SELECT tensor_array(tensor_array(1, 2), tensor_array(3, 4)) AS matrix",
@@ -88,8 +108,12 @@ fn is_finite(literal: &ScalarValue) -> bool {
 impl ArrayOf {
     /// The element type of all items together.
     fn dtype(&self, args: &[Arg], types: &[&TensorType]) -> DType {
-        let wishes: Vec<Wish> = args.iter().zip(types).map(|(arg, ty)| wish(arg, ty)).collect();
-        let constant = wishes.iter().all(|wish| !matches!(wish, Wish::Typed(_)));
+        let wishes: Vec<Wish> = args
+            .iter()
+            .zip(types)
+            .map(|(arg, ty)| if self.typed { Wish::Typed(ty.dtype.clone()) } else { wish(arg, ty) })
+            .collect();
+        let constant = !self.typed && wishes.iter().all(|wish| !matches!(wish, Wish::Typed(_)));
         if constant {
             let small = wishes.iter().all(|wish| match wish {
                 Wish::Integer { exact } => *exact,
@@ -128,7 +152,10 @@ impl ArrayOf {
 
 impl TensorFunction for ArrayOf {
     fn entry(&self) -> &'static Entry {
-        &ENTRY
+        match self.typed {
+            true => &TYPED_ARRAY.entry,
+            false => &ARRAY.entry,
+        }
     }
 
     fn arity(&self) -> (usize, usize) {

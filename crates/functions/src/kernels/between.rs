@@ -32,6 +32,7 @@ static ENTRY: Entry = Entry {
     tql: &[],
     udf: "tensor_between",
     aliases: &[],
+    parameters: &["x", "low", "high"],
     signature: "tensor_between(x, low, high) -> bool of the shape of x; in TQL: x BETWEEN low AND high",
     help: "True where an element is at least low and at most high, under the rules of tensor_ge and tensor_le.",
     example: "SELECT tensor_between(ARRAY[1, 2, 3], 2, 3) AS within",

@@ -43,18 +43,30 @@ use crate::value::Value;
 #[derive(Debug)]
 pub struct Compare {
     operator: Operator,
+    unequal: Unequal,
     entry: Entry,
 }
 
+/// What becomes of a row whose arrays have unequal shapes (rule 10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unequal {
+    /// Null, which a condition takes for false.
+    Null,
+    /// An error: what a query shows must not hide it.
+    Error,
+}
+
 macro_rules! comparison {
-    ($name:ident, $operator:ident, $udf:literal, $sign:literal, $example:literal, $help:literal) => {
+    ($name:ident, $operator:ident, $tql:expr, $udf:literal, $sign:literal, $example:literal, $help:literal) => {
         /// The comparison of this sign.
         pub static $name: Compare = Compare {
             operator: Operator::$operator,
+            unequal: Unequal::Null,
             entry: Entry {
-                tql: &[],
+                tql: $tql,
                 udf: $udf,
                 aliases: &[],
+                parameters: &["a", "b"],
                 signature: concat!(
                     $udf,
                     "(a, b) -> bool of the shape of a or b; in TQL: a ",
@@ -71,14 +83,16 @@ macro_rules! comparison {
 comparison!(
     EQ,
     Eq,
+    &["EQUALS"],
     "tensor_eq",
     "==",
     "SELECT ARRAY[1, 2, 3] == 2 AS same",
-    "True where the elements are equal. A number meets every element of an array; two arrays need equal shapes, else the row is null. A class label meets a class name. NaN equals nothing."
+    "True where the elements are equal. A number meets every element of an array; two arrays need equal shapes, else the row is null (in TQL outside of conditions it is an error: tensor_eq_strict). A class label meets a class name. NaN equals nothing."
 );
 comparison!(
     NE,
     NotEq,
+    &[],
     "tensor_ne",
     "!=",
     "SELECT ARRAY[1, 2, 3] != 2 AS other",
@@ -87,6 +101,7 @@ comparison!(
 comparison!(
     LT,
     Lt,
+    &[],
     "tensor_lt",
     "<",
     "SELECT ARRAY[1, 2, 3] < 2 AS less",
@@ -95,6 +110,7 @@ comparison!(
 comparison!(
     LE,
     LtEq,
+    &[],
     "tensor_le",
     "<=",
     "SELECT ARRAY[1, 2, 3] <= 2 AS at_most",
@@ -103,6 +119,7 @@ comparison!(
 comparison!(
     GT,
     Gt,
+    &[],
     "tensor_gt",
     ">",
     "SELECT ARRAY[1, 2, 3] > 2 AS greater",
@@ -111,11 +128,42 @@ comparison!(
 comparison!(
     GE,
     GtEq,
+    &[],
     "tensor_ge",
     ">=",
     "SELECT ARRAY[1, 2, 3] >= 2 AS at_least",
     "True where the left element is greater or equal."
 );
+
+macro_rules! strict {
+    ($name:ident, $like:ident, $operator:ident, $udf:literal, $sign:literal) => {
+        /// The same, but unequal shapes are an error.
+        pub static $name: Compare = Compare {
+            operator: Operator::$operator,
+            unequal: Unequal::Error,
+            entry: Entry {
+                tql: &[],
+                udf: $udf,
+                signature: concat!(
+                    $udf,
+                    "(a, b) -> bool of the shape of a or b; in TQL: a ",
+                    $sign,
+                    " b outside of conditions"
+                ),
+                help: "As the comparison of that sign, but arrays of unequal shapes are an error.",
+                example: concat!("SELECT ARRAY[1, 2] ", $sign, " ARRAY[2, 1] AS y"),
+                ..$like.entry
+            },
+        };
+    };
+}
+
+strict!(EQ_STRICT, EQ, Eq, "tensor_eq_strict", "==");
+strict!(NE_STRICT, NE, NotEq, "tensor_ne_strict", "!=");
+strict!(LT_STRICT, LT, Lt, "tensor_lt_strict", "<");
+strict!(LE_STRICT, LE, LtEq, "tensor_le_strict", "<=");
+strict!(GT_STRICT, GT, Gt, "tensor_gt_strict", ">");
+strict!(GE_STRICT, GE, GtEq, "tensor_ge_strict", ">=");
 
 /// How the two sides of a comparison meet.
 enum Meeting {
@@ -195,13 +243,19 @@ pub fn is_texts(arg: &Arg) -> bool {
 
 impl TensorFunction for Compare {
     fn entry(&self) -> &'static Entry {
-        match self.operator {
-            Operator::Eq => &EQ.entry,
-            Operator::NotEq => &NE.entry,
-            Operator::Lt => &LT.entry,
-            Operator::LtEq => &LE.entry,
-            Operator::Gt => &GT.entry,
-            _ => &GE.entry,
+        match (self.operator, self.unequal) {
+            (Operator::Eq, Unequal::Null) => &EQ.entry,
+            (Operator::Eq, Unequal::Error) => &EQ_STRICT.entry,
+            (Operator::NotEq, Unequal::Null) => &NE.entry,
+            (Operator::NotEq, Unequal::Error) => &NE_STRICT.entry,
+            (Operator::Lt, Unequal::Null) => &LT.entry,
+            (Operator::Lt, Unequal::Error) => &LT_STRICT.entry,
+            (Operator::LtEq, Unequal::Null) => &LE.entry,
+            (Operator::LtEq, Unequal::Error) => &LE_STRICT.entry,
+            (Operator::Gt, Unequal::Null) => &GT.entry,
+            (Operator::Gt, Unequal::Error) => &GT_STRICT.entry,
+            (_, Unequal::Null) => &GE.entry,
+            (_, Unequal::Error) => &GE_STRICT.entry,
         }
     }
 
@@ -218,7 +272,8 @@ impl TensorFunction for Compare {
             },
             _ => (Vec::new(), false),
         };
-        Ok(Output::tensor(shapes::with_dims(DType::Bool, dims), may_differ || any_nullable(args)))
+        let nulls = (may_differ && self.unequal == Unequal::Null) || any_nullable(args);
+        Ok(Output::tensor(shapes::with_dims(DType::Bool, dims), nulls))
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
@@ -341,7 +396,10 @@ impl Compare {
         rows: usize,
     ) -> Result<ArrayRef> {
         let (left, right) = ((a, x), (b, y));
-        let never = Stretch::Never;
+        let never = match self.unequal {
+            Unequal::Null => Stretch::Never,
+            Unequal::Error => Stretch::Refused,
+        };
         let built = match self.operator {
             Operator::Eq => zip(left, right, out, rows, never, |p, q| p == q),
             Operator::NotEq => zip(left, right, out, rows, never, |p, q| p != q),
@@ -352,7 +410,10 @@ impl Compare {
         }?;
         match built {
             Ok(built) => built.finish(out, bools),
-            Err(row) => Err(self.wrong_row(row, "the shapes differ")),
+            Err(row) => {
+                let shapes = shapes::differ(&a.shape(row), &b.shape(row));
+                Err(self.wrong_row(row, shapes))
+            }
         }
     }
 
@@ -393,7 +454,10 @@ impl Texts {
 }
 
 /// The numbers in another type if every one of them is the same there.
-fn exactly(array: &ArrayRef, data_type: &DataType) -> Result<Option<ArrayRef>> {
+///
+/// # Errors
+/// Those of Arrow's casts.
+pub fn exactly(array: &ArrayRef, data_type: &DataType) -> Result<Option<ArrayRef>> {
     let options = CastOptions { safe: true, ..CastOptions::default() };
     let there = cast_with_options(array, data_type, &options)?;
     let back = cast_with_options(&there, array.data_type(), &options)?;

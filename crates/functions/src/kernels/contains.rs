@@ -7,7 +7,6 @@ use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::Field;
 use lakebed_core::DType;
 use lakebed_core::Layout;
-use memchr::memmem::Finder;
 use serde_json::Value as Json;
 
 use crate::assemble::bool_rows;
@@ -19,6 +18,7 @@ use crate::function::TensorFunction;
 use crate::function::any_nullable;
 use crate::json;
 use crate::json::Documents;
+use crate::substring::holding;
 use crate::value::Value;
 use crate::value::any_null;
 
@@ -33,8 +33,9 @@ static ENTRY: Entry = Entry {
     tql: &["CONTAINS"],
     udf: "tensor_contains",
     aliases: &[],
+    parameters: &["x", "value"],
     signature: "tensor_contains(x, value) -> bool",
-    help: "True if the second text is part of the first, with the same case; on arrays, sequences and JSON lists, if the value is one of the elements.",
+    help: "True if the second text is part of the first, with the same case; on arrays, sequences and JSON lists, if the value is one of the elements; on a JSON object, if the text is one of its keys.",
     example: "SELECT CONTAINS('red blood cell', 'blood') AS in_text, CONTAINS(ARRAY[1, 2, 3], 2) AS in_array",
 };
 
@@ -100,11 +101,13 @@ impl TensorFunction for Contains {
                 let nulls = any_null(args, rows);
                 let (texts, parts) = (x.texts()?, item.texts()?);
                 let valid = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-                let found = if item.constant && rows > 0 && valid(0) {
-                    // What the search knows of the part serves every row.
-                    let part = Finder::new(parts.value(item.row(0)));
-                    let holds = |row| part.find(texts.value(x.row(row)).as_bytes()).is_some();
-                    BooleanBuffer::collect_bool(rows, |row| valid(row) && holds(row))
+                let found = if item.constant && rows > 0 && !item.is_null(0) {
+                    let part = parts.value(item.row(0)).as_bytes();
+                    let found = holding(&texts, part);
+                    match x.constant {
+                        true => BooleanBuffer::collect_bool(rows, |row| found.value(x.row(row))),
+                        false => found,
+                    }
                 } else {
                     BooleanBuffer::collect_bool(rows, |row| {
                         valid(row) && texts.value(x.row(row)).contains(parts.value(item.row(row)))
@@ -140,6 +143,7 @@ fn holds(list: &Json, item: &Json) -> bool {
     match (list, item) {
         (Json::Array(items), item) => items.iter().any(|candidate| json::equal(candidate, item)),
         (Json::String(text), Json::String(part)) => text.contains(part.as_str()),
+        (Json::Object(members), Json::String(key)) => members.contains_key(key),
         _ => false,
     }
 }

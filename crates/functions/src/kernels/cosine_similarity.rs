@@ -33,6 +33,7 @@ static ENTRY: Entry = Entry {
     tql: &["COSINE_SIMILARITY"],
     udf: "cosine_similarity",
     aliases: &[],
+    parameters: &["a", "b"],
     signature: "cosine_similarity(a, b) -> f32 or f64, or one for every row of a matrix",
     help: "The cosine of the angle between two vectors of one length, from -1 to 1; 0 if one of them is all zeros. Of a matrix and a vector, row by row. Beside a column of f32 a constant vector is rounded to f32.",
     example: "SELECT COSINE_SIMILARITY(ARRAY[1, 0], ARRAY[1, 1]) AS likeness",

@@ -36,6 +36,7 @@ static ENTRY: Entry = Entry {
     tql: &["DOT"],
     udf: "dot",
     aliases: &[],
+    parameters: &["a", "b"],
     signature: "dot(a, b) -> number, or one for every row of a matrix",
     help: "The sum of the products of two vectors of one length; of a matrix and a vector, row by row. Beside a column of f32 a constant vector is rounded to f32. Integers compute in 64 bits, and leaving them is an error.",
     example: "SELECT DOT(ARRAY[1, 2, 3], ARRAY[4, 5, 6]) AS product",

@@ -32,11 +32,11 @@ use crate::udf::TensorUdf;
 use crate::value::Value;
 
 use super::fancy::axis_of;
-use super::json_get::JsonGet;
+use super::json_get;
+use super::mask::mask_of;
 use super::slice::SLICE;
 use super::slice::SLICE_OR_NULL;
 use super::slice::Slice;
-use super::slice::sliced_type;
 use super::template::Bound;
 use super::template::Part;
 use super::template::Template;
@@ -56,8 +56,9 @@ static INDEX_ENTRY: Entry = Entry {
     tql: &[],
     udf: "tensor_index",
     aliases: &[],
+    parameters: &["x", "subscripts", "*values"],
     signature: "tensor_index(x, '$, $:$, 0', a, b, c) -> part of x; in TQL: x[a, b:c, 0]",
-    help: "As tensor_slice, where every $ stands for the next argument: an integer, or in place of an index a vector of places or of bools that chooses along its dimension (one a call).",
+    help: "As tensor_slice, where every $ stands for the next argument: an integer, or in place of an index a vector of places or of bools that chooses along its dimension (one a call), or alone a mask of bools of the first dimensions.",
     example: "SELECT tensor_index(tensor_array(10, 20, 30), '$', 1 + 1) AS third",
 };
 
@@ -65,6 +66,7 @@ static OR_NULL_ENTRY: Entry = Entry {
     tql: &[],
     udf: "tensor_index_or_null",
     aliases: &[],
+    parameters: &["x", "subscripts", "*values"],
     signature: "tensor_index_or_null(x, '$', a) -> part of x, or null",
     help: "As tensor_index, but null where an index is outside a sample.",
     example: "SELECT tensor_index_or_null(tensor_array(10, 20), '$', 3 + 4) AS nothing",
@@ -130,7 +132,7 @@ impl Index {
             if !fits {
                 return Err(self.wrong_types(
                     std::slice::from_ref(value),
-                    "a subscript is an integer, or in place of an index a vector of integers or bools",
+                    "a subscript is an integer, or in place of an index a vector of integers or bools, or alone a mask such as x > 3",
                 ));
             }
         }
@@ -188,7 +190,8 @@ impl Index {
                 _ => constant,
             })
             .collect();
-        sliced_type(&open, &indexes)
+        // A constant index beyond a fixed size is null where the others are.
+        self.slice().result_type(&open, &indexes)
     }
 
     fn given(&self, args: &[Value], rows: usize) -> Result<Vec<Given>> {
@@ -243,7 +246,7 @@ impl TensorFunction for Index {
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let template = self.template(args)?;
         if let ([json, _, key], true) = (args, args.first().is_some_and(Arg::is_json)) {
-            return JsonGet.result(&[json.clone(), key.clone()]);
+            return json_get::GET.result(&[json.clone(), key.clone()]);
         }
         let Some(ty) = args.first().and_then(|arg| arg.ty.as_ref()).filter(|ty| !ty.is_scalar())
         else {
@@ -255,6 +258,11 @@ impl TensorFunction for Index {
             return Err(
                 self.wrong_types(args, "an item of a sequence of tensors needs a constant place")
             );
+        }
+        let values = args.get(2..).unwrap_or(&[]);
+        if let Some(mask) = mask_of(&template, values, |arg| arg) {
+            let ty = self.masked_type(ty, mask)?;
+            return Ok(Output::tensor(ty, self.or_null || any_nullable(args)));
         }
         let ty = match constants(&template, args) {
             Some(subscripts) => self.slice().result_type(ty, &subscripts)?,
@@ -269,9 +277,12 @@ impl TensorFunction for Index {
             return Err(self.wrong_types(&described, "a value and its subscripts are needed"));
         };
         if let ([key], true) = (values, x.arg.is_json()) {
-            return JsonGet.evaluate(&[x.clone(), key.clone()], out, rows);
+            return json_get::GET.evaluate(&[x.clone(), key.clone()], out, rows);
         }
         let template = self.template(&described)?;
+        if let Some(mask) = mask_of(&template, values, |value| &value.arg) {
+            return self.masked(x, mask, out.ty()?, rows);
+        }
         let given = self.given(values, rows)?;
         let from = Numbers::places_of(x)?;
         let mut subscripts = Vec::with_capacity(template.parts().len());

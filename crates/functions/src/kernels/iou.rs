@@ -36,6 +36,7 @@ static ENTRY: Entry = Entry {
     tql: &["IOU"],
     udf: "iou",
     aliases: &[],
+    parameters: &["a", "b"],
     signature: "iou(boxes, boxes) -> f64 from 0 to 1",
     help: "The mean intersection over union of the best one-to-one matching of two sets of boxes, divided by the larger number of boxes: 1 if both are empty, 0 if one is. Each column's coordinate convention holds; a plain array [N, 4] is x, y, width, height. More than 1024 boxes on both sides that all hang together by overlaps are an error.",
     example: "SELECT IOU(ARRAY[[0, 0, 2, 2]], ARRAY[[1, 0, 2, 2]]) AS overlap",

@@ -21,6 +21,7 @@ static ENTRY: Entry = Entry {
     tql: &["IS_EMPTY"],
     udf: "is_empty",
     aliases: &[],
+    parameters: &["x"],
     signature: "is_empty(x) -> bool",
     help: "True if a value has no elements: an array with a dimension of 0, an empty text. Null for null.",
     example: "SELECT IS_EMPTY('') AS empty_text, IS_EMPTY(ARRAY[0]) AS one_zero",

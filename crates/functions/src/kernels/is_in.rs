@@ -37,8 +37,9 @@ static ENTRY: Entry = Entry {
     tql: &[],
     udf: "tensor_in",
     aliases: &[],
+    parameters: &["x", "*values"],
     signature: "tensor_in(x, a, b, ...) -> bool; in TQL: x IN (a, b, ...)",
-    help: "True if the value equals one of the others, under the rules of tensor_eq. An array counts only if it has exactly one element.",
+    help: "True if the value equals one of the others, under the rules of tensor_eq. An array among the others stands for its elements; an array on the left counts only if it has exactly one element.",
     example: "SELECT tensor_in('WBC', 'RBC', 'WBC') AS found",
 };
 
@@ -92,7 +93,8 @@ impl TensorFunction for IsIn {
             let described: Vec<Arg> = pair.iter().map(|value| value.arg.clone()).collect();
             let same = EQ.result(&described)?;
             let array = EQ.evaluate(&pair, &same, rows)?;
-            found = &found | &self.one_true(array, same, rows)?;
+            let listed = x.arg.scalar_dtype().is_some() && item.arg.scalar_dtype().is_none();
+            found = &found | &self.true_rows(array, same, rows, listed)?;
         }
         Ok(bool_rows(found, x.nulls(rows)))
     }
@@ -139,8 +141,15 @@ impl TensorFunction for IsIn {
 }
 
 impl IsIn {
-    /// The rows that hold exactly one element, and that one true.
-    fn one_true(&self, array: ArrayRef, same: Output, rows: usize) -> Result<BooleanBuffer> {
+    /// The rows that hold exactly one element, and that one true; if `any`, those that hold any
+    /// number of elements, and one of them true.
+    fn true_rows(
+        &self,
+        array: ArrayRef,
+        same: Output,
+        rows: usize,
+        any: bool,
+    ) -> Result<BooleanBuffer> {
         let valid = |row: usize| array.is_valid(row);
         if let Some(bools) = array.as_boolean_opt() {
             return Ok(BooleanBuffer::collect_bool(rows, |row| valid(row) && bools.value(row)));
@@ -149,7 +158,8 @@ impl IsIn {
         let x = Numbers::try_new(&Value { arg, array: Arc::clone(&array), constant: false })?;
         let flags = truths(&x)?;
         Ok(BooleanBuffer::collect_bool(rows, |row| {
-            valid(row) && flags.get(x.range(row)) == Some(&[true][..])
+            let flags = flags.get(x.range(row)).unwrap_or(&[]);
+            valid(row) && if any { flags.contains(&true) } else { flags == [true] }
         }))
     }
 }

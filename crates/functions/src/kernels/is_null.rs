@@ -27,6 +27,7 @@ static ENTRY: Entry = Entry {
     tql: &[],
     udf: "tensor_is_null",
     aliases: &[],
+    parameters: &["x"],
     signature: "tensor_is_null(x) -> bool; in TQL: x IS NULL",
     help: "True if a value is null or has no elements: an empty array, an empty text, a JSON null. IS_EMPTY tells the two apart. Never null.",
     example: "SELECT tensor_is_null('') AS nothing",

@@ -16,22 +16,41 @@ use crate::json_access;
 use crate::json_access::Key;
 use crate::value::Value;
 
-/// A member of an object or an item of a list, as JSON.
+/// A member of an object or an item of a list.
 #[derive(Debug)]
-pub struct JsonGet;
+pub struct JsonGet {
+    /// True for text, false for JSON.
+    as_text: bool,
+}
+
+/// As JSON.
+pub static GET: JsonGet = JsonGet { as_text: false };
+/// As text.
+pub static GET_TEXT: JsonGet = JsonGet { as_text: true };
 
 static ENTRY: Entry = Entry {
     tql: &[],
     udf: "json_get",
     aliases: &[],
-    signature: "json_get(json, key or place) -> json; in TQL: d['key'], d[0]",
+    parameters: &["json", "key"],
+    signature: "json_get(json, key or place) -> json; in TQL: d['key'], d[0]; in SQL: json -> 'key'",
     help: "The member of an object, or the item of a list from 0, negative from the end, as JSON. Null where there is none.",
     example: "SELECT json_get('{\"stain\": \"Wright\"}', 'stain') AS stain",
 };
 
+static TEXT_ENTRY: Entry = Entry {
+    tql: &[],
+    udf: "json_get_text",
+    aliases: &[],
+    parameters: &["json", "key"],
+    signature: "json_get_text(json, key or place) -> text; in SQL: json ->> 'key'",
+    help: "As json_get, as text: of a text what it says, of anything else its JSON.",
+    example: "SELECT json_get_text('{\"stain\": \"Wright\"}', 'stain') AS stain",
+};
+
 impl TensorFunction for JsonGet {
     fn entry(&self) -> &'static Entry {
-        &ENTRY
+        if self.as_text { &TEXT_ENTRY } else { &ENTRY }
     }
 
     fn arity(&self) -> (usize, usize) {
@@ -52,7 +71,7 @@ impl TensorFunction for JsonGet {
                 "it takes JSON and the name of a member or the place of an item",
             ));
         }
-        Ok(Output::scalar(DType::Json, true))
+        Ok(Output::scalar(if self.as_text { DType::Text } else { DType::Json }, true))
     }
 
     fn evaluate(&self, args: &[Value], _out: &Output, rows: usize) -> Result<ArrayRef> {
@@ -64,14 +83,28 @@ impl TensorFunction for JsonGet {
         json.arg.ty = Some(lakebed_core::TensorType::scalar(DType::Json));
         if key.arg.is_text() {
             let names = key.texts()?;
-            return json_access::get(&json, rows, |row| {
+            return self.members(&json, rows, |row| {
                 (!key.is_null(row)).then(|| Key::Name(names.value(key.row(row)).to_string()))
             });
         }
         let places = cast(&key.array, &DataType::Int64)?;
         let places = places.as_primitive::<Int64Type>();
-        json_access::get(&json, rows, |row| {
+        self.members(&json, rows, |row| {
             (!key.is_null(row)).then(|| Key::Place(places.value(key.row(row))))
         })
+    }
+}
+
+impl JsonGet {
+    fn members(
+        &self,
+        json: &Value,
+        rows: usize,
+        key: impl Fn(usize) -> Option<Key>,
+    ) -> Result<ArrayRef> {
+        match self.as_text {
+            true => json_access::get_text(json, rows, key),
+            false => json_access::get(json, rows, key),
+        }
     }
 }

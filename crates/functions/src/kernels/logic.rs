@@ -1,6 +1,9 @@
-//! AND, OR and NOT, element by element, outside conditions.
+//! AND, OR, XOR and NOT, element by element, outside conditions.
+
+use std::sync::Arc;
 
 use arrow::array::ArrayRef;
+use arrow::array::BooleanArray;
 use datafusion_expr::Expr;
 use datafusion_expr::Operator;
 use datafusion_expr::simplify::ExprSimplifyResult;
@@ -24,21 +27,31 @@ use crate::value::Value;
 
 use super::any::truths;
 
-/// AND or OR.
+/// AND, OR or XOR.
 #[derive(Debug)]
 pub struct Logic {
-    and: bool,
+    operation: Operation,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Operation {
+    And,
+    Or,
+    Xor,
 }
 
 /// Element-wise AND.
-pub static AND: Logic = Logic { and: true };
+pub static AND: Logic = Logic { operation: Operation::And };
 /// Element-wise OR.
-pub static OR: Logic = Logic { and: false };
+pub static OR: Logic = Logic { operation: Operation::Or };
+/// Element-wise XOR.
+pub static XOR: Logic = Logic { operation: Operation::Xor };
 
 static AND_ENTRY: Entry = Entry {
     tql: &["LOGICAL_AND"],
     udf: "tensor_and",
     aliases: &[],
+    parameters: &["a", "b"],
     signature: "tensor_and(a, b) -> bool of the shape of a or b; in TQL: a AND b",
     help: "True where both elements are true or not zero. A single value meets every element of an array; two arrays need equal shapes, else the row is null.",
     example: "SELECT tensor_and(ARRAY[1, 2, 3] > 1, ARRAY[1, 2, 3] < 3) AS middle",
@@ -48,15 +61,27 @@ static OR_ENTRY: Entry = Entry {
     tql: &["LOGICAL_OR"],
     udf: "tensor_or",
     aliases: &[],
+    parameters: &["a", "b"],
     signature: "tensor_or(a, b) -> bool of the shape of a or b; in TQL: a OR b",
     help: "True where one of the elements is true or not zero, under the rules of tensor_and.",
     example: "SELECT tensor_or(ARRAY[1, 2, 3] < 2, ARRAY[1, 2, 3] > 2) AS ends",
 };
 
+static XOR_ENTRY: Entry = Entry {
+    tql: &["LOGICAL_XOR"],
+    udf: "tensor_xor",
+    aliases: &[],
+    parameters: &["a", "b"],
+    signature: "tensor_xor(a, b) -> bool of the shape of a or b",
+    help: "True where exactly one of the elements is true or not zero, under the rules of tensor_and.",
+    example: "SELECT LOGICAL_XOR(ARRAY[1, 2, 3] > 1, ARRAY[1, 2, 3] < 3) AS ends",
+};
+
 static NOT_ENTRY: Entry = Entry {
-    tql: &[],
+    tql: &["LOGICAL_NOT"],
     udf: "tensor_not",
     aliases: &[],
+    parameters: &["x"],
     signature: "tensor_not(x) -> bool of the shape of x; in TQL: NOT x",
     help: "True where the element is false or zero.",
     example: "SELECT tensor_not(ARRAY[1, 0, 3]) AS zeros",
@@ -64,7 +89,11 @@ static NOT_ENTRY: Entry = Entry {
 
 impl TensorFunction for Logic {
     fn entry(&self) -> &'static Entry {
-        if self.and { &AND_ENTRY } else { &OR_ENTRY }
+        match self.operation {
+            Operation::And => &AND_ENTRY,
+            Operation::Or => &OR_ENTRY,
+            Operation::Xor => &XOR_ENTRY,
+        }
     }
 
     fn arity(&self) -> (usize, usize) {
@@ -84,6 +113,9 @@ impl TensorFunction for Logic {
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
         let [a, b] = args else { return Err(self.wrong_types(&[], "two operands are needed")) };
         let (a, b, ty) = (a.numbers()?, b.numbers()?, out.ty()?);
+        if ty.dims.is_empty() {
+            return self.of_single_values(&a, &b, rows);
+        }
         self.zip(&a, &b, ty, rows)
     }
 
@@ -96,7 +128,11 @@ impl TensorFunction for Logic {
         // Where nothing is null DataFusion's three values are two.
         let plain =
             args.iter().all(|arg| arg.scalar_dtype() == Some(&DType::Bool) && !arg.nullable());
-        let operator = if self.and { Operator::And } else { Operator::Or };
+        let operator = match self.operation {
+            Operation::And => Operator::And,
+            Operation::Or => Operator::Or,
+            Operation::Xor => Operator::NotEq,
+        };
         Ok(match exprs.as_slice() {
             [a, b] if plain => {
                 ExprSimplifyResult::Simplified(Expr::BinaryExpr(datafusion_expr::BinaryExpr::new(
@@ -111,6 +147,24 @@ impl TensorFunction for Logic {
 }
 
 impl Logic {
+    /// Of one value a row as SQL has it: a null is unknown, and the other side may decide alone.
+    fn of_single_values(&self, a: &Numbers, b: &Numbers, rows: usize) -> Result<ArrayRef> {
+        let (x, y) = (truths(a)?, truths(b)?);
+        let of = |numbers: &Numbers, flags: &[bool], row| match numbers.is_null(row) {
+            true => None,
+            false => flags.get(numbers.range(row).start).copied(),
+        };
+        let judge = |row| match (self.operation, of(a, &x, row), of(b, &y, row)) {
+            (Operation::And, Some(false), _) | (Operation::And, _, Some(false)) => Some(false),
+            (Operation::Or, Some(true), _) | (Operation::Or, _, Some(true)) => Some(true),
+            (Operation::And, Some(x), Some(y)) => Some(x && y),
+            (Operation::Or, Some(x), Some(y)) => Some(x || y),
+            (Operation::Xor, Some(x), Some(y)) => Some(x ^ y),
+            _ => None,
+        };
+        Ok(Arc::new((0..rows).map(judge).collect::<BooleanArray>()))
+    }
+
     /// Both or either of two operands.
     ///
     /// # Errors
@@ -118,10 +172,11 @@ impl Logic {
     pub fn zip(&self, a: &Numbers, b: &Numbers, ty: &TensorType, rows: usize) -> Result<ArrayRef> {
         let (x, y) = (truths(a)?, truths(b)?);
         let (left, right) = ((a, &x[..]), (b, &y[..]));
-        let built = if self.and {
-            zip(left, right, ty, rows, Stretch::Never, |x, y| x & y)
-        } else {
-            zip(left, right, ty, rows, Stretch::Never, |x, y| x | y)
+        let never = Stretch::Never;
+        let built = match self.operation {
+            Operation::And => zip(left, right, ty, rows, never, |x, y| x & y),
+            Operation::Or => zip(left, right, ty, rows, never, |x, y| x | y),
+            Operation::Xor => zip(left, right, ty, rows, never, |x, y| x ^ y),
         }?;
         match built {
             Ok(built) => built.finish(ty, bools),

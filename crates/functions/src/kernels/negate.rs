@@ -30,6 +30,7 @@ static ENTRY: Entry = Entry {
     tql: &[],
     udf: "tensor_neg",
     aliases: &[],
+    parameters: &["x"],
     signature: "tensor_neg(x) -> number of the shape of x; in TQL: -x",
     help: "The opposite of every element: i64 of integers and bools, floats as they are.",
     example: "SELECT -ARRAY[1, 2] AS opposite",

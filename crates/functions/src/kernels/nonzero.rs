@@ -27,7 +27,8 @@ static ENTRY: Entry = Entry {
     tql: &["NONZERO"],
     udf: "nonzero",
     aliases: &[],
-    signature: "nonzero(x) -> i64[count] of a vector, i64[count, dimensions] of more dimensions",
+    parameters: &["x"],
+    signature: "nonzero(x) -> i64[count] of a number or vector, i64[count, dimensions] of more dimensions",
     help: "The places of the elements that are true or not zero, in order.",
     example: "SELECT NONZERO(ARRAY[5, 0, 7]) AS places",
 };
@@ -42,11 +43,12 @@ impl TensorFunction for Nonzero {
     }
 
     fn result(&self, args: &[Arg]) -> Result<Output> {
-        let Some(ty) = args.first().and_then(Arg::numeric).filter(|ty| ty.ndim() > 0) else {
-            return Err(self.wrong_types(args, "it takes an array of numbers or bools"));
+        let Some(ty) = args.first().and_then(Arg::numeric) else {
+            return Err(self.wrong_types(args, "it takes numbers or bools"));
         };
+        // A number counts as a vector of one element.
         let dims = match ty.ndim() {
-            1 => vec![None],
+            0 | 1 => vec![None],
             ndim => vec![None, u32::try_from(ndim).ok()],
         };
         Ok(Output::tensor(TensorType::tensor(DType::I64, dims), any_nullable(args)))
@@ -69,6 +71,9 @@ impl TensorFunction for Nonzero {
             let mut count = 0;
             for at in flags.iter().enumerate().filter(|(_, flag)| **flag).map(|(at, _)| at) {
                 count += 1;
+                if strides.is_empty() {
+                    places.push(as_i64(at));
+                }
                 places.extend(
                     strides
                         .iter()

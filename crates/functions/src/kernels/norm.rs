@@ -1,11 +1,17 @@
-//! `L1_NORM`, `L2_NORM` and `LINF_NORM` over all elements of a value.
+//! `L1_NORM`, `L2_NORM` and `LINF_NORM` over all elements of a value, or along some
+//! of its dimensions.
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::Float32Type;
 use arrow::datatypes::Float64Type;
 use lakebed_core::DType;
+use lakebed_core::TensorType;
 
+use crate::along::along;
 use crate::assemble::number_rows;
+use crate::assemble::primitive;
+use crate::axes;
+use crate::axes::Axes;
 use crate::by_row::OfRow;
 use crate::by_row::each;
 use crate::entry::Entry;
@@ -16,6 +22,7 @@ use crate::function::TensorFunction;
 use crate::function::any_nullable;
 use crate::lanes;
 use crate::lanes::Element;
+use crate::numbers::Numbers;
 use crate::numbers::not_numbers;
 use crate::numbers::with_numbers;
 use crate::value::Value;
@@ -45,7 +52,8 @@ macro_rules! norm {
                 tql: &[$tql],
                 udf: $udf,
                 aliases: &[],
-                signature: concat!($udf, "(x) -> f32 of f16 and f32, else f64"),
+                parameters: &["x", "axis", "keepdims"],
+                signature: concat!($udf, "(x[, axis[, keepdims]]) -> f32 of f16 and f32, else f64"),
                 help: $help,
                 example: $example,
             },
@@ -67,7 +75,7 @@ norm!(
     "L2_NORM",
     "l2_norm",
     "The root of the sum of squares of all elements; 0 if there are none.",
-    "SELECT L2_NORM(ARRAY[3, -4]) AS length"
+    "SELECT L2_NORM(ARRAY[[3, -4], [0, 2]], 1) AS lengths"
 );
 norm!(
     LINF,
@@ -88,7 +96,7 @@ impl TensorFunction for Norm {
     }
 
     fn arity(&self) -> (usize, usize) {
-        (1, 1)
+        (1, 3)
     }
 
     fn result(&self, args: &[Arg]) -> Result<Output> {
@@ -97,23 +105,51 @@ impl TensorFunction for Norm {
         };
         let small = matches!(ty.dtype, DType::F16 | DType::F32);
         let dtype = if small { DType::F32 } else { DType::F64 };
-        Ok(Output::scalar(dtype, any_nullable(args)))
+        let dims = axes::planned(ty, args).map_err(|reason| self.wrong_argument(reason))?;
+        Ok(Output::tensor(TensorType::tensor(dtype, dims), any_nullable(args)))
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
-        let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
-        let x = x.numbers()?;
+        let Some(x) = args.first() else {
+            return Err(self.wrong_types(&[], "an argument is needed"));
+        };
+        let (x, ty) = (x.numbers()?, out.ty()?);
+        let axes = axes::running(x.ty(), args).map_err(|reason| self.wrong_argument(reason))?;
+        let call = Call { x: &x, axes, ty, rows };
         let elements = x.native()?;
-        let norms = with_numbers!(elements, T, values => match self.power {
-            Power::One => each(&x, values, rows, &Magnitudes),
-            Power::Two => each(&x, values, rows, &Length),
-            Power::Infinity => each(&x, values, rows, &Largest),
-        }, else return Err(not_numbers(elements.data_type())));
-        let nulls = x.nulls(rows);
-        Ok(match out.ty()?.dtype {
-            DType::F32 => number_rows::<Float32Type>(rounded(&norms), nulls),
-            _ => number_rows::<Float64Type>(norms, nulls),
-        })
+        with_numbers!(elements, T, values => match self.power {
+            Power::One => call.norms(values, &Magnitudes),
+            Power::Two => call.norms(values, &Length),
+            Power::Infinity => call.norms(values, &Largest),
+        }, else Err(not_numbers(elements.data_type())))
+    }
+}
+
+struct Call<'a> {
+    x: &'a Numbers,
+    axes: Option<Axes>,
+    ty: &'a TensorType,
+    rows: usize,
+}
+
+impl Call<'_> {
+    fn norms<E: Copy, F: OfRow<E, Answer = f64>>(&self, values: &[E], f: &F) -> Result<ArrayRef> {
+        let small = self.ty.dtype == DType::F32;
+        let Some(axes) = &self.axes else {
+            let norms = each(self.x, values, self.rows, f);
+            let nulls = self.x.nulls(self.rows);
+            return Ok(match small {
+                true => number_rows::<Float32Type>(rounded(&norms), nulls),
+                false => number_rows::<Float64Type>(norms, nulls),
+            });
+        };
+        let (norms, ends) =
+            along((self.x, values), axes, self.ty, self.rows, 0.0, &|line| f.of(line));
+        let elements = match small {
+            true => primitive::<Float32Type>(rounded(&norms)),
+            false => primitive::<Float64Type>(norms),
+        };
+        ends.finish(elements, self.x, axes, self.ty)
     }
 }
 

@@ -1,4 +1,5 @@
-//! `SUM`, `PROD`, `AVG`, `AMIN` and `AMAX` over all elements of a value (rules 14, 15, 18).
+//! `SUM`, `PROD`, `AVG`, `AMIN` and `AMAX` over all elements of a value, or along some of its
+//! dimensions (rules 14, 15, 18).
 
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ use lakebed_core::TensorType;
 
 use crate::assemble::bool_rows;
 use crate::assemble::number_rows;
+use crate::axes;
 use crate::bits::Bits;
 use crate::by_row::OfRow;
 use crate::by_row::each;
@@ -34,12 +36,13 @@ use crate::value::Value;
 /// A reduction of a value to one number.
 #[derive(Debug)]
 pub struct Reduce {
-    operation: Operation,
+    pub(super) operation: Operation,
     entry: Entry,
 }
 
+/// What a reduction computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
+pub(super) enum Operation {
     Sum,
     Prod,
     Avg,
@@ -54,9 +57,10 @@ pub static SUM: Reduce = Reduce {
         tql: &["SUM"],
         udf: "tensor_sum",
         aliases: &[],
-        signature: "tensor_sum(x) -> i64, u64, f32 or f64",
-        help: "The sum of all elements; 0 if there are none. Integers and bools sum in 64 bits, and leaving them is an error; f16 and f32 give f32.",
-        example: "SELECT SUM(ARRAY[1, 2, 3]) AS total",
+        parameters: &["x", "axis", "keepdims"],
+        signature: "tensor_sum(x[, axis[, keepdims]]) -> i64, u64, f32 or f64",
+        help: "The sum of all elements, or along one axis or an array of them; 0 if there are none. With keepdims reduced dimensions stay, with size 1. Integers and bools sum in 64 bits, and leaving them is an error; f16 and f32 give f32.",
+        example: "SELECT SUM(ARRAY[[1, 2], [3, 4]], 0) AS columns",
     },
 };
 
@@ -67,7 +71,8 @@ pub static PROD: Reduce = Reduce {
         tql: &["PROD"],
         udf: "tensor_prod",
         aliases: &["prod"],
-        signature: "tensor_prod(x) -> i64, u64, f32 or f64",
+        parameters: &["x", "axis", "keepdims"],
+        signature: "tensor_prod(x[, axis[, keepdims]]) -> i64, u64, f32 or f64",
         help: "The product of all elements, under the rules of tensor_sum; 1 if there are none.",
         example: "SELECT PROD(SHAPE(ARRAY[[1, 2, 3], [4, 5, 6]])) AS elements",
     },
@@ -80,7 +85,8 @@ pub static AVG: Reduce = Reduce {
         tql: &["AVG", "MEAN"],
         udf: "tensor_avg",
         aliases: &[],
-        signature: "tensor_avg(x) -> f64",
+        parameters: &["x", "axis", "keepdims"],
+        signature: "tensor_avg(x[, axis[, keepdims]]) -> f64",
         help: "The mean of all elements; 0 if there are none.",
         example: "SELECT AVG(ARRAY[1, 2, 6]) AS mean",
     },
@@ -93,7 +99,8 @@ pub static AMIN: Reduce = Reduce {
         tql: &["AMIN"],
         udf: "tensor_amin",
         aliases: &["amin"],
-        signature: "tensor_amin(x) -> the element type of x",
+        parameters: &["x", "axis", "keepdims"],
+        signature: "tensor_amin(x[, axis[, keepdims]]) -> the element type of x",
         help: "The smallest element; 0 if there are none, NaN if one is NaN.",
         example: "SELECT AMIN(ARRAY[3, 1, 2]) AS smallest",
     },
@@ -106,7 +113,8 @@ pub static AMAX: Reduce = Reduce {
         tql: &["AMAX"],
         udf: "tensor_amax",
         aliases: &["amax"],
-        signature: "tensor_amax(x) -> the element type of x",
+        parameters: &["x", "axis", "keepdims"],
+        signature: "tensor_amax(x[, axis[, keepdims]]) -> the element type of x",
         help: "The largest element; 0 if there are none, NaN if one is NaN.",
         example: "SELECT AMAX(ARRAY[3, 1, 2]) AS largest",
     },
@@ -124,7 +132,7 @@ impl TensorFunction for Reduce {
     }
 
     fn arity(&self) -> (usize, usize) {
-        (1, 1)
+        (1, 3)
     }
 
     fn result(&self, args: &[Arg]) -> Result<Output> {
@@ -139,12 +147,19 @@ impl TensorFunction for Reduce {
             (_, DType::U64) => DType::U64,
             _ => DType::I64,
         };
-        Ok(Output::tensor(TensorType::scalar(dtype), any_nullable(args)))
+        let dims = axes::planned(ty, args).map_err(|reason| self.wrong_argument(reason))?;
+        Ok(Output::tensor(TensorType::tensor(dtype, dims), any_nullable(args)))
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
-        let [x] = args else { return Err(self.wrong_types(&[], "one argument is needed")) };
+        let Some(x) = args.first() else {
+            return Err(self.wrong_types(&[], "an argument is needed"));
+        };
         let x = x.numbers()?;
+        let axes = axes::running(x.ty(), args).map_err(|reason| self.wrong_argument(reason))?;
+        if let Some(axes) = axes {
+            return self.along(&x, &axes, out.ty()?, rows);
+        }
         let dtype = &out.ty()?.dtype;
         let elements = x.elements();
         if let Some(bools) = elements.as_boolean_opt() {
@@ -252,12 +267,13 @@ impl Reduce {
             .collect()
     }
 
-    fn overflow(&self, row: usize) -> FunctionError {
+    pub(super) fn overflow(&self, row: usize) -> FunctionError {
         self.wrong_row(row, "the result does not fit in 64 bits: cast the column to a float")
     }
 }
 
-struct Best<F>(F);
+/// The best element; the default one if there is none.
+pub(super) struct Best<F>(pub(super) F);
 
 impl<E: Element, F: Fn(E, E) -> bool> OfRow<E> for Best<F> {
     type Answer = E;
@@ -270,7 +286,8 @@ impl<E: Element, F: Fn(E, E) -> bool> OfRow<E> for Best<F> {
 
 macro_rules! of_row {
     ($name:ident, $answer:ty, $row:ident => $of:expr) => {
-        struct $name;
+        /// The total of this name.
+        pub(super) struct $name;
 
         impl<E: Element> OfRow<E> for $name {
             type Answer = $answer;

@@ -33,6 +33,7 @@ static ENTRY: Entry = Entry {
     tql: &["SHAPE"],
     udf: "tensor_shape",
     aliases: &["shape"],
+    parameters: &["x"],
     signature: "tensor_shape(x) -> i32[number of dimensions of x]",
     help: "The shape of a value: [height, width, channels] of an image, [length] of a sequence, [] of a scalar or a text. Images are not decoded for it.",
     example: "SELECT SHAPE(ARRAY[[1, 2, 3], [4, 5, 6]]) AS shape",
@@ -64,9 +65,7 @@ impl TensorFunction for Shape {
         let found = value.array.data_type();
         let wrong = || CoreError::WrongType { expected: ty.to_string(), found: found.to_string() };
         let sizes: Int32Array = match (&ty.layout, found) {
-            (_, DataType::List(item))
-                if matches!(item.data_type(), DataType::List(_)) && ty.is_numeric() =>
-            {
+            (_, DataType::List(_)) if value.is_stacked() => {
                 let numbers = value.numbers()?;
                 let mut sizes = Vec::with_capacity(rows * ty.ndim());
                 for row in 0..rows {

@@ -24,6 +24,7 @@ static ENTRY: Entry = Entry {
     tql: &["SQRT"],
     udf: "tensor_sqrt",
     aliases: &[],
+    parameters: &["x"],
     signature: "tensor_sqrt(x) -> float of the shape of x",
     help: "The square root of every element: f64 of integers, floats as they are; NaN of what is below 0.",
     example: "SELECT SQRT(ARRAY[4, 9]) AS roots",

@@ -31,6 +31,7 @@ static ENTRY: Entry = Entry {
     tql: &[],
     udf: "tensor_truth",
     aliases: &[],
+    parameters: &["x"],
     signature: "tensor_truth(x) -> bool",
     help: "What a condition makes of a value: null is false, a number is true if it is not zero, an array counts by its first element, text and JSON objects are false. Never null.",
     example: "SELECT tensor_truth(ARRAY[0, 1]) AS first_is_true",

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::SystemTime;
 
 use lakebed_core::Env;
 
@@ -77,13 +79,52 @@ impl Tree {
         Ok(Staged { tree: Arc::clone(self), key: key.to_owned(), file, path, bytes: 0 })
     }
 
+    /// Removes the file of a key, for good: what was to be forgotten does not come back with a
+    /// power cut.
     pub(super) fn remove(&self, key: &str) -> Result<()> {
         let path = self.path(key);
         match fs::remove_file(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(()),
-            other => other.map_err(|e| errors::local(e, "delete", &path)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotADirectory => return Ok(()),
+            other => other.map_err(|e| errors::local(e, "delete", &path))?,
         }
+        self.tell(|| LocalEvent::Removed { key: key.to_owned() });
+        let folder = path.parent().unwrap_or(&self.root);
+        match self.sync_folder(folder) {
+            // The whole folder was removed from outside.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other.map_err(|e| errors::local(e, "sync", folder)),
+        }
+    }
+
+    /// Removes staged files that nobody has written to for `idle`.
+    pub(super) fn remove_unfinished(self: &Arc<Tree>, idle: Duration) -> Result<u64> {
+        let folder = self.root.join(TEMPORARY_FOLDER);
+        let failed = |e| errors::local(e, "tidy up", &folder);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(e) => return Err(failed(e)),
+        };
+        // The file system's clock, which need not be this machine's.
+        let now = self.stage(TEMPORARY_FOLDER)?.modified()?;
+        let mut removed = 0;
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let written = match entry.metadata() {
+                Ok(meta) if meta.is_file() => meta.modified().map_err(failed)?,
+                // Not staged by a store, or finished since the folder was read.
+                _ => continue,
+            };
+            if now.duration_since(written).is_ok_and(|since| since >= idle) {
+                match fs::remove_file(entry.path()) {
+                    Ok(()) => removed += 1,
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Err(e) => return Err(failed(e)),
+                }
+            }
+        }
+        Ok(removed)
     }
 
     /// The objects below `folder`, by key.
@@ -155,10 +196,11 @@ impl Tree {
             self.settle_chain(parent)?;
         }
         match fs::create_dir(folder) {
+            Ok(()) => self.tell(|| LocalEvent::FolderMade { folder: folder.to_owned() }),
             Err(e) if missing && e.kind() != io::ErrorKind::AlreadyExists => {
                 return Err((e, folder.to_owned()));
             }
-            _ => {}
+            Err(_) => {}
         }
         match self.sync_folder(parent) {
             // A root that was there before, in a folder that is none of our business.
@@ -218,6 +260,12 @@ impl Staged {
         self.file.sync_all().map_err(|e| errors::local(e, "sync", &self.path))?;
         self.tree.tell(|| LocalEvent::FileSynced { key: key.clone() });
         Ok(())
+    }
+
+    /// When the file was written to last.
+    fn modified(&self) -> Result<SystemTime> {
+        let modified = self.file.metadata().and_then(|meta| meta.modified());
+        modified.map_err(|e| errors::local(e, "look up", &self.path))
     }
 
     /// Gives the file its name if that is free, and makes the name durable.

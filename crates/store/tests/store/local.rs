@@ -3,6 +3,8 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use lakebed_core::Env;
@@ -41,6 +43,7 @@ async fn bytes_are_synced_before_they_get_a_name_and_the_name_before_the_call_re
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().to_owned();
     let root = base.join("new/set");
+    let folder_made = |path: &str| LocalEvent::FolderMade { folder: base.join(path) };
     let folder_synced = |path: &str| LocalEvent::FolderSynced { folder: base.join(path) };
     let (store, events) = observed(&root);
 
@@ -49,11 +52,15 @@ async fn bytes_are_synced_before_they_get_a_name_and_the_name_before_the_call_re
     assert_eq!(
         take(&events),
         [
+            folder_made("new"),
             LocalEvent::FolderSynced { folder: base.clone() },
+            folder_made("new/set"),
             folder_synced("new"),
             written("data/0f/1", 5),
             file_synced("data/0f/1"),
+            folder_made("new/set/data"),
             folder_synced("new/set"),
+            folder_made("new/set/data/0f"),
             folder_synced("new/set/data"),
             linked("data/0f/1"),
             folder_synced("new/set/data/0f"),
@@ -90,6 +97,13 @@ async fn bytes_are_synced_before_they_get_a_name_and_the_name_before_the_call_re
             folder_synced("new/set"),
         ]
     );
+
+    // What was deleted stays away.
+    store.delete("data/0f/2").await.unwrap();
+    let removed = LocalEvent::Removed { key: "data/0f/2".to_owned() };
+    assert_eq!(take(&events), [removed, folder_synced("new/set/data/0f")]);
+    store.delete("data/0f/2").await.unwrap();
+    assert_eq!(take(&events), []);
 }
 
 #[tokio::test]
@@ -126,6 +140,34 @@ async fn killed_writers_leave_nothing_but_ignored_leftovers() {
     store.create("data/1", Bytes::from_static(b"x")).await.unwrap();
     assert_eq!(store.list("").await.unwrap().len(), 1);
     assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn leftovers_are_removed_once_nobody_has_written_to_them_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LocalStore::new(folder.path()).unwrap();
+    let hour = Duration::from_secs(3600);
+    assert_eq!(store.remove_unfinished(Duration::ZERO).await.unwrap(), 0, "nothing is there");
+    let mut slow = store.writer("data/1").await.unwrap();
+    let mut dead = store.writer("data/2").await.unwrap();
+    for writer in [&mut slow, &mut dead] {
+        writer.write(Bytes::from(vec![1; 5 << 20])).await.unwrap();
+    }
+    assert_eq!(store.remove_unfinished(hour).await.unwrap(), 0);
+
+    fs::write(folder.path().join("tmp/left"), "over").unwrap();
+    let left = fs::File::options().write(true).open(folder.path().join("tmp/left")).unwrap();
+    left.set_modified(SystemTime::now() - 2 * hour).unwrap();
+    assert_eq!(store.remove_unfinished(3 * hour).await.unwrap(), 0);
+    assert_eq!(store.remove_unfinished(hour).await.unwrap(), 1);
+    assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 2);
+    slow.finish().await.unwrap();
+    assert_eq!(store.list("").await.unwrap().len(), 1);
+
+    // Who goes on after all is told, and nothing half written appears.
+    assert_eq!(store.remove_unfinished(Duration::ZERO).await.unwrap(), 1);
+    assert!(dead.finish().await.is_err());
+    assert_eq!(store.list("").await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 #![allow(clippy::cast_possible_truncation, reason = "the sizes are in sight")]
 
+mod cached;
 mod conformance;
+mod faulty;
 mod local;
 mod lost_answers;
 mod metering;

@@ -1,0 +1,64 @@
+//! `lakebed materialize`
+
+use std::io::Write;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use lakebed::dataset::Location;
+
+use crate::commit_args::CommitArgs;
+use crate::error::Error;
+use crate::error::Result;
+use crate::target;
+use crate::units;
+
+#[derive(Debug, Args)]
+#[group(id = "where", required = true, multiple = false, args = ["target", "branch"])]
+pub struct Materialize {
+    /// The view: DATASET@VIEW
+    view: String,
+    /// Where the new dataset goes; a copy that was stopped goes on
+    target: Option<String>,
+    /// Make a branch of the same dataset instead
+    #[arg(long, value_name = "NAME")]
+    branch: Option<String>,
+    #[command(flatten)]
+    commit: CommitArgs,
+}
+
+impl Materialize {
+    pub async fn run(self, out: &mut dyn Write) -> Result<()> {
+        let location = Location::parse(&self.view);
+        let Some(name) = &location.version else {
+            return Err(Error::Refused {
+                message: format!("'{}' names no view", self.view),
+                hint: "write DATASET@VIEW; 'lakebed view DATASET' lists the views".to_string(),
+            });
+        };
+        let options = self.commit.options();
+        let dataset = target::open_with(&location.url, options.clone()).await?;
+        let view = dataset.view(name).await?;
+        let bar = ProgressBar::new(view.len());
+        let progress = |rows, all| {
+            bar.set_length(all);
+            bar.set_position(rows);
+        };
+        let message = self.commit.message(&format!("the rows of view {name}"));
+        let done = match (&self.target, &self.branch) {
+            (Some(target), _) => view.materialize_into(target, options, progress).await,
+            (None, branch) => {
+                let branch = branch.as_deref().unwrap_or_default();
+                view.materialize_branch(branch, &message, progress).await
+            }
+        };
+        bar.finish_and_clear();
+        let done = done?;
+        let rows = units::count(done.num_rows(), "row");
+        let place = match &self.branch {
+            Some(branch) => format!("{}@{branch}", done.url()),
+            None => done.url().to_string(),
+        };
+        writeln!(out, "{place} has the {rows} of {}", self.view)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! CSV with a header line. A cell is what it looks like: a bool, a number, a list of numbers as
+//! JSON, else text. An empty cell is null, in a column of text the empty text.
+//! Objects of base64 are bytes and images. Memory: one record, of at most `max_page_bytes`.
+
+use std::fs::File;
+use std::io::Read;
+
+use lakebed_core::Column;
+use lakebed_core::DType;
+use serde_json::Value;
+
+use super::Open;
+use super::Table;
+use super::infer::Kind;
+use super::json_lines::count_lines;
+use super::rows;
+use super::rows::Row;
+use super::rows::RowReader;
+use crate::error::Result;
+
+/// Opens a CSV file.
+///
+/// # Errors
+/// [`crate::Error::Read`], [`crate::Error::File`].
+pub(super) fn open(open: &Open<'_>) -> Result<Table> {
+    let mut reader = csv::Reader::from_reader(Bounded::open(open)?);
+    let header = reader.headers().map_err(|e| open.problem(e.to_string()))?;
+    let names: Vec<String> = header.iter().map(str::to_string).collect();
+    let mut guesses = Records::open(open, vec![How::Guess; names.len()])?;
+    let kinds = rows::infer(&mut guesses, names.len(), open.options.infer_rows);
+    let mut kinds = kinds.map_err(|e| open.problem(e))?;
+    // Cells that look like this and like that are text; JSON would change them.
+    for kind in kinds.iter_mut().filter(|kind| **kind == Kind::Json) {
+        *kind = Kind::Text;
+    }
+    // The header is no row. Cells may hold line ends, so there may be fewer.
+    let rows = count_lines(open)?.saturating_sub(1);
+    rows::open(open, "CSV", &names, kinds, rows, &|columns: &[Option<Column>]| {
+        Ok(Box::new(Records::open(open, columns.iter().map(How::of).collect())?))
+    })
+}
+
+/// How the cells of a column become values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// By what they look like.
+    Guess,
+    Text,
+    /// Text that may be missing.
+    Other,
+    Json,
+    Nothing,
+}
+
+impl How {
+    fn of(column: &Option<Column>) -> How {
+        match column {
+            None => How::Nothing,
+            Some(column) if column.dtype == DType::Json => How::Json,
+            Some(column) if column.sequence => How::Json,
+            Some(column) if column.dtype == DType::Text => How::Text,
+            Some(column) if column.dtype.is_tensor_element() && column.classes.is_empty() => {
+                How::Guess
+            }
+            Some(column) if !column.dims.is_empty() || column.dtype == DType::Bytes => How::Guess,
+            Some(_) => How::Other,
+        }
+    }
+
+    fn value(self, cell: &str) -> Result<Value, String> {
+        Ok(match self {
+            How::Nothing => Value::Null,
+            How::Text => Value::String(cell.to_string()),
+            _ if cell.is_empty() => Value::Null,
+            How::Other => Value::String(cell.to_string()),
+            How::Json => serde_json::from_str(cell).map_err(|e| format!("it is no JSON: {e}"))?,
+            How::Guess => guess(cell),
+        })
+    }
+}
+
+/// What a cell looks like.
+fn guess(cell: &str) -> Value {
+    let text = || Value::String(cell.to_string());
+    match cell {
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        _ => {}
+    }
+    let digits = cell.strip_prefix('-').unwrap_or(cell);
+    let padded = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
+    if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && !padded {
+        if let Ok(number) = cell.parse::<i64>() {
+            return number.into();
+        }
+        if let Ok(number) = cell.parse::<u64>() {
+            return number.into();
+        }
+        return cell.parse::<f64>().map_or_else(|_| text(), Value::from);
+    }
+    if cell.starts_with('[') {
+        let list = serde_json::from_str::<Value>(cell).ok();
+        return list.filter(Value::is_array).unwrap_or_else(text);
+    }
+    // Bytes and images, as exports write them; other objects stay the text that they are.
+    if cell.starts_with('{') && cell.contains("\"base64\"") {
+        let object = serde_json::from_str::<Value>(cell).ok();
+        let object = object.filter(|o| matches!(Kind::of(o), Kind::Bytes | Kind::Image));
+        return object.unwrap_or_else(text);
+    }
+    text()
+}
+
+/// A file whose next record is bounded: a quote that is never closed must not fill the memory.
+struct Bounded {
+    file: File,
+    limit: u64,
+    /// Bytes that the record may still take.
+    left: u64,
+}
+
+impl Bounded {
+    fn open(open: &Open<'_>) -> Result<Bounded> {
+        let limit = open.options.limits.max_page_bytes;
+        Ok(Bounded { file: open.open()?, limit, left: limit })
+    }
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.left == 0 && !buffer.is_empty() {
+            let limit = self.limit;
+            return Err(std::io::Error::other(format!(
+                "the record is longer than {limit} bytes, or a quote is never closed: raise \
+                 `max_page_bytes`"
+            )));
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.file.read(&mut buffer[..most])?;
+        self.left = self.left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(read)
+    }
+}
+
+struct Records {
+    reader: csv::Reader<Bounded>,
+    hows: Vec<How>,
+    record: csv::StringRecord,
+}
+
+impl Records {
+    fn open(open: &Open<'_>, hows: Vec<How>) -> Result<Records> {
+        let reader = csv::Reader::from_reader(Bounded::open(open)?);
+        Ok(Records { reader, hows, record: csv::StringRecord::new() })
+    }
+}
+
+impl RowReader for Records {
+    fn next(&mut self) -> Result<Option<Row>, String> {
+        let line = self.reader.position().line();
+        let bounded = self.reader.get_mut();
+        bounded.left = bounded.limit;
+        let values = match self.reader.read_record(&mut self.record) {
+            Ok(false) => return Ok(None),
+            Ok(true) => {
+                let cells = self.record.iter().zip(&self.hows).enumerate();
+                cells
+                    .map(|(index, (cell, how))| {
+                        how.value(cell).map_err(|e| format!("column {}: {e}", index + 1))
+                    })
+                    .collect()
+            }
+            Err(error) => match error.kind() {
+                csv::ErrorKind::Io(e) => return Err(format!("line {line}: {e}")),
+                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                    Err(format!("it has {len} cells, not {expected_len}"))
+                }
+                _ => Err(error.to_string()),
+            },
+        };
+        Ok(Some(Row { line: self.record.position().map_or(line, csv::Position::line), values }))
+    }
+}
