@@ -11,17 +11,15 @@ use lakebed::dataset::Options;
 use lakebed::engine::Language;
 use lakebed::engine::Parameters;
 use lakebed::engine::Session;
-use lakebed::loader::Batch;
 use lakebed::loader::Collate;
 use lakebed::loader::Loader;
 use lakebed::loader::Shuffle;
 use lakebed::loader::ToBatches;
+use smartcore::linear::logistic_regression::LogisticRegression;
 
-// The classifier and its features; a test of the loader trains it as well.
-#[path = "../crates/loader/tests/support/softmax.rs"]
-mod softmax;
-
-const EPOCHS: u64 = 20;
+// Features of pictures; a test of the loader uses them as well.
+#[path = "../crates/loader/tests/support/colours.rs"]
+mod colours;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -31,22 +29,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let training = view(&session, "training", "SELECT images, scene WHERE score > 0.3").await?;
     let held_out = view(&session, "held_out", "SELECT images, scene WHERE score <= 0.3").await?;
 
-    let batches = loader(&training).await?;
-    let mut model = softmax::Softmax::new(softmax::FEATURES, 3);
-    for epoch in 0..EPOCHS {
-        for batch in batches.epoch(epoch)? {
-            let batch = batch?;
-            let (features, scenes) = values(&batch)?;
-            model.learn(features, scenes, 0.5);
-        }
-    }
-    let (mut right, mut all) = (0, 0);
-    for batch in loader(&held_out).await?.epoch(0)? {
-        let batch = batch?;
-        let (features, scenes) = values(&batch)?;
-        right += model.predict(features).iter().zip(scenes).filter(|(a, b)| a == b).count();
-        all += scenes.len();
-    }
+    let (features, scenes) = epoch(&loader(&training).await?)?;
+    let matrix = colours::matrix(features)?;
+    let model = LogisticRegression::fit(&matrix, &scenes, Default::default())?;
+
+    let (features, scenes) = epoch(&loader(&held_out).await?)?;
+    let said = model.predict(&colours::matrix(features)?)?;
+    let right = said.iter().zip(&scenes).filter(|(said, scene)| said == scene).count();
+    let all = scenes.len();
     show(&format!(
         "trained on {} pictures, {right} of {all} others have the scene it says",
         training.len()
@@ -67,7 +57,7 @@ async fn view(session: &Session, name: &str, query: &str) -> Result<OpenView, Bo
 async fn loader(view: &OpenView) -> Result<Loader, Box<dyn Error>> {
     let builder = view
         .batches()
-        .map("images", Collate::Stack, |image, _| softmax::colours(&image))
+        .map("images", Collate::Stack, |image, _| colours::colours(&image))
         .column("scene", Collate::Stack)
         .shuffle(Shuffle::chunks())
         .batch_size(16)
@@ -75,10 +65,17 @@ async fn loader(view: &OpenView) -> Result<Loader, Box<dyn Error>> {
     Ok(builder.build().await?)
 }
 
-fn values(batch: &Batch) -> Result<(&[f32], &[u32]), &'static str> {
-    let features = batch.tensor("images").and_then(|images| images.values::<Float32Type>());
-    let scenes = batch.tensor("scene").and_then(|scenes| scenes.values::<UInt32Type>());
-    Ok((features.ok_or("no features")?, scenes.ok_or("no scenes")?))
+/// Features and scenes of an epoch, as its batches come.
+fn epoch(loader: &Loader) -> Result<(Vec<f32>, Vec<u32>), Box<dyn Error>> {
+    let (mut features, mut scenes) = (Vec::new(), Vec::new());
+    for batch in loader.epoch(0)? {
+        let batch = batch?;
+        let images = batch.tensor("images").and_then(|images| images.values::<Float32Type>());
+        let scene = batch.tensor("scene").and_then(|scene| scene.values::<UInt32Type>());
+        features.extend(images.ok_or("no features")?);
+        scenes.extend(scene.ok_or("no scenes")?);
+    }
+    Ok((features, scenes))
 }
 
 #[expect(clippy::print_stdout, reason = "an example shows its result")]

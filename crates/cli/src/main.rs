@@ -13,6 +13,7 @@ mod commands;
 mod commit_args;
 mod error;
 mod export;
+mod names;
 mod repl;
 mod rows;
 mod table;

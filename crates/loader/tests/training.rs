@@ -1,10 +1,10 @@
 //! A classifier that learns from the rows of a view of the demo dataset, and knows the scene of
-//! pictures that it has never seen. `examples/02_train_on_a_query.rs` does the same to a query.
+//! pictures that it has never seen. `examples/05_train_on_a_query.rs` does the same to a query.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 
-#[path = "support/softmax.rs"]
-mod softmax;
+#[path = "support/colours.rs"]
+mod colours;
 mod support;
 
 use arrow::array::Array;
@@ -20,22 +20,31 @@ use lakebed_loader::Collate;
 use lakebed_loader::Loader;
 use lakebed_loader::Shuffle;
 use lakebed_loader::ToBatches;
-use softmax::Softmax;
+use smartcore::linear::logistic_regression::LogisticRegression;
 use support::view;
 use support::wait;
-
-const EPOCHS: u64 = 20;
 
 /// Pictures as the mean colours of a grid, and their scenes.
 async fn loader(view: &OpenView) -> Loader {
     let builder = view
         .batches()
-        .map("images", Collate::Stack, |image, _| softmax::colours(&image))
+        .map("images", Collate::Stack, |image, _| colours::colours(&image))
         .column("scene", Collate::Stack)
         .shuffle(Shuffle::chunks())
         .batch_size(16)
         .seed(7);
     builder.build().await.unwrap()
+}
+
+/// Features and scenes of an epoch, as its batches come.
+fn epoch(loader: &Loader) -> (Vec<f32>, Vec<u32>) {
+    let (mut features, mut scenes) = (Vec::new(), Vec::new());
+    for batch in loader.epoch(0).unwrap() {
+        let batch = batch.unwrap();
+        features.extend(batch.tensor("images").unwrap().values::<Float32Type>().unwrap());
+        scenes.extend(batch.tensor("scene").unwrap().values::<UInt32Type>().unwrap());
+    }
+    (features, scenes)
 }
 
 #[test]
@@ -55,24 +64,13 @@ fn a_classifier_learns_the_scene_from_a_view() {
     let held_out = wait(view(&dataset, "held out", &chosen(&|score| score <= 0.3), None));
     assert!(training.len() > 100 && held_out.len() > 30);
 
-    let mut model = Softmax::new(softmax::FEATURES, 3);
-    let loader_of_training = wait(loader(&training));
-    for epoch in 0..EPOCHS {
-        for batch in loader_of_training.epoch(epoch).unwrap() {
-            let batch = batch.unwrap();
-            let features = batch.tensor("images").unwrap().values::<Float32Type>().unwrap();
-            let scenes = batch.tensor("scene").unwrap().values::<UInt32Type>().unwrap();
-            model.learn(features, scenes, 0.5);
-        }
-    }
-    let (mut right, mut all) = (0, 0);
-    for batch in wait(loader(&held_out)).epoch(0).unwrap() {
-        let batch = batch.unwrap();
-        let features = batch.tensor("images").unwrap().values::<Float32Type>().unwrap();
-        let scenes = batch.tensor("scene").unwrap().values::<UInt32Type>().unwrap();
-        right += model.predict(features).iter().zip(scenes).filter(|(a, b)| a == b).count();
-        all += scenes.len();
-    }
+    let (features, scenes) = epoch(&wait(loader(&training)));
+    let matrix = colours::matrix(features).unwrap();
+    let model = LogisticRegression::fit(&matrix, &scenes, Default::default()).unwrap();
+    let (features, scenes) = epoch(&wait(loader(&held_out)));
+    let said = model.predict(&colours::matrix(features).unwrap()).unwrap();
+    let right = said.iter().zip(&scenes).filter(|(said, scene)| said == scene).count();
+    let all = scenes.len();
     println!("{right} of {all} held-out scenes");
     assert!(
         right * 100 >= all * 95,

@@ -3,11 +3,10 @@
 use std::io::Write;
 
 use clap::Args;
-use lakebed::dataset::Error as DatasetError;
 
 use crate::commit_args::CommitArgs;
 use crate::error::Result;
-use crate::table;
+use crate::names;
 use crate::target;
 
 #[derive(Debug, Args)]
@@ -27,22 +26,11 @@ impl Tag {
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
         let dataset = target::open_with(&self.dataset, self.commit.options()).await?;
         let Some(name) = &self.name else {
-            let mut shown = table::table(["tag", "version"]);
-            for (name, version) in dataset.tags() {
-                shown.add_row([name.clone(), version.to_string()]);
-            }
-            table::align_right(&mut shown, [1]);
-            writeln!(out, "{shown}")?;
-            return Ok(());
+            return names::list("tag", dataset.tags(), out);
         };
         if self.delete {
-            if !dataset.tags().contains_key(name) {
-                let (url, name) = (dataset.url().to_string(), name.clone());
-                return Err(DatasetError::NoSuchRef { url, name }.into());
-            }
-            dataset.delete_ref(name, &self.commit.message("")).await?;
-            writeln!(out, "deleted tag {name}")?;
-            return Ok(());
+            let names = dataset.tags();
+            return names::delete(&dataset, "tag", names, name, &self.commit, out).await;
         }
         dataset.tag(name, &self.commit.message("")).await?;
         writeln!(out, "{name} is version {} of {}", dataset.version(), dataset.url())?;

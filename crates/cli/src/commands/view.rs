@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use clap::Args;
-use lakebed::dataset::Error as DatasetError;
 use lakebed::engine::Language;
 use lakebed::engine::Parameters;
 use lakebed::engine::Session;
@@ -11,6 +10,7 @@ use lakebed::engine::Session;
 use crate::commit_args::CommitArgs;
 use crate::error::Error;
 use crate::error::Result;
+use crate::names;
 use crate::table;
 use crate::target;
 use crate::units;
@@ -58,13 +58,8 @@ impl View {
             return Ok(());
         };
         if self.delete {
-            if !dataset.views().contains_key(name) {
-                let (url, name) = (dataset.url().to_string(), name.clone());
-                return Err(DatasetError::NoSuchRef { url, name }.into());
-            }
-            dataset.delete_ref(name, &self.commit.message("")).await?;
-            writeln!(out, "deleted view {name}")?;
-            return Ok(());
+            let names = dataset.views();
+            return names::delete(&dataset, "view", names, name, &self.commit, out).await;
         }
         let Some(text) = &self.text else {
             let view = dataset.view(name).await?;
