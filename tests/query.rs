@@ -20,6 +20,8 @@ mod changes;
 mod clauses;
 #[path = "query/data.rs"]
 mod data;
+#[path = "query/deep.rs"]
+mod deep;
 #[path = "query/differences.rs"]
 mod differences;
 #[path = "query/embedding.rs"]

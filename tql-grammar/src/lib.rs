@@ -27,6 +27,7 @@ pub mod visit;
 
 pub use clauses::Clauses;
 pub use error::SyntaxError;
+pub use parse::MAX_SUBQUERIES;
 pub use parse::parse_sql;
 pub use parse::parse_tql;
 pub use print::print;

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use lakebed_core::Limits;
+use sqlparser::ast::Expr;
 use sqlparser::ast::LimitClause;
 use sqlparser::ast::Query;
 use sqlparser::ast::Select;
@@ -36,8 +37,13 @@ use crate::visit;
 
 /// sqlparser counts several steps for each bracket; brackets themselves are counted before.
 const STEPS: usize = 4;
-/// Bytes of stack for one step of the parser.
-const STACK: usize = 2 << 20;
+/// Bytes of stack that one step of the parser, or of a planner behind it, may take. A quarter of the
+/// stack of a thread: what has to be left for a step is mapped anew for each where it is not there.
+const STACK: usize = 512 << 10;
+
+/// Subqueries within subqueries of expressions. DataFusion's planning takes twice the time for each:
+/// a second for so many.
+pub const MAX_SUBQUERIES: usize = 16;
 
 /// Parses one TQL statement: a query, perhaps behind `EXPLAIN [ANALYZE]`, perhaps with a `;`.
 ///
@@ -296,7 +302,9 @@ fn parse_query(
     // default of 128 KiB is less than one of them takes in an unoptimized build.
     if recursive::get_minimum_stack_size() < STACK {
         recursive::set_minimum_stack_size(STACK);
-        recursive::set_stack_allocation_size(recursive::get_stack_allocation_size().max(4 * STACK));
+        recursive::set_stack_allocation_size(
+            recursive::get_stack_allocation_size().max(16 * STACK),
+        );
     }
     let mut parser = Parser::new(dialect)
         .with_recursion_limit(steps)
@@ -422,6 +430,7 @@ fn token_at(source: &[TokenWithSpan], at: Location) -> Option<&TokenWithSpan> {
 fn refuse(query: &Query, tql: bool) -> Result<(), SyntaxError> {
     struct Check {
         tql: bool,
+        subqueries: usize,
         error: Option<SyntaxError>,
     }
     impl Check {
@@ -470,6 +479,23 @@ fn refuse(query: &Query, tql: bool) -> Result<(), SyntaxError> {
             ControlFlow::Continue(())
         }
 
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            self.subqueries += usize::from(is_subquery(expr));
+            if self.subqueries > MAX_SUBQUERIES {
+                return self.fail(
+                    &format!("subqueries nest more than {MAX_SUBQUERIES} deep in expressions"),
+                    sqlparser::ast::Spanned::span(expr),
+                    "join the inner ones, or run them first and pass their answers as parameters",
+                );
+            }
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            self.subqueries -= usize::from(is_subquery(expr));
+            ControlFlow::Continue(())
+        }
+
         fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<()> {
             if let TableFactor::Table { json_path: Some(_), name, .. } = table
                 && self.tql
@@ -480,7 +506,11 @@ fn refuse(query: &Query, tql: bool) -> Result<(), SyntaxError> {
             ControlFlow::Continue(())
         }
     }
-    let mut check = Check { tql, error: None };
+    let mut check = Check { tql, subqueries: 0, error: None };
     let _ = visit::query(query, &mut check);
     check.error.map_or(Ok(()), Err)
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
 }

@@ -26,6 +26,10 @@ impl Visitor for Any<'_> {
         self.0.post_visit_query(query)
     }
 
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        self.0.pre_visit_select(select)
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         self.0.pre_visit_table_factor(factor)
     }
@@ -65,8 +69,8 @@ impl VisitorMut for AnyMut<'_> {
     }
 }
 
-/// Shows a query, its tables and its expressions, at any depth, to a visitor. Only these: values
-/// and statements are not asked about.
+/// Shows a query, its selects, tables and expressions, at any depth, to a visitor. Only these:
+/// values and statements are not asked about.
 pub fn query(query: &Query, visitor: &mut dyn Visitor<Break = ()>) -> ControlFlow<()> {
     query.visit(&mut Any(visitor))
 }

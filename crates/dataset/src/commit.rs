@@ -265,7 +265,7 @@ async fn attempts(
                     number = entry.number,
                     "another writer came first, going on top of it"
                 );
-                turn.lost().await;
+                turn.lost(&entry).await;
                 head = head.refresh().await?;
             }
         }

@@ -4,12 +4,13 @@
 //! first to know the new head and would win again and again, and who is slow, because the change
 //! takes long to make or the store is far away, would lose to who is fast. Two things are against it.
 //!
-//! Each entry lists who committed lately. Who committed stands back until the others on the list have
-//! had their turn, or ample time for it: a writer that went away is waited for once. So of many
-//! writers few try at a time, and hardly a try is in vain. And who lost often all the same leaves a
-//! note under `waiting`: whoever finds it begins no commit until that one is through, or has had
-//! ample time. Nobody looks for the note at each commit: only who sees that others commit as well,
-//! and now and then who sees none.
+//! Each entry lists who committed lately, and whether others were in the way. If they were for
+//! anyone, who committed stands back until the others on the list have had their turn, or seem gone:
+//! nobody is waited for longer than commits are apart, and once. So of many writers few try at a
+//! time, and hardly a try is in vain; where none is in another's way, nobody waits. And whom others
+//! overtook often all the same leaves a note under `waiting`: whoever finds it begins no commit until
+//! that one is through, or has had ample time. Nobody looks for the note at each commit: only who
+//! sees writers in each other's way, and now and then who sees none.
 //!
 //! Neither is needed for a commit to be right: without them, or with a damaged note, commits are
 //! only less fair.
@@ -34,20 +35,26 @@ use crate::error::Result;
 const LISTED: usize = 32;
 /// Entries after which a writer that did not commit is taken off the list, for each on it.
 const FORGOTTEN: u64 = 8;
-/// Of so many that have not had their turn one may be overtaken, so that no time is lost where one
-/// is slow to notice that it is on.
-const OVERTAKEN: usize = 8;
+/// Of so many on the list one may be overtaken, and one of any: while it prepares its change, or is
+/// slow to notice that its turn has come, no time is lost.
+const OVERTAKEN: usize = 4;
 /// Losses until a note is left, or left again; before, an attempt that lost waits a little.
 const PATIENCE: u32 = 6;
+/// A note is left sooner where so many others committed for each on the list.
+const ENOUGH: usize = 4;
 /// Who sees no other commit looks for a note at one commit of so many.
 const SELDOM: u64 = 16;
 /// The longest that anybody makes way, for a note or for those whose turn it is.
 const LONGEST: Duration = Duration::from_secs(10);
+/// Whoever is on the list and does not commit for so many times what a commit takes, or what lies
+/// between two of the log, is not waited for; nor for longer than this.
+const QUIET: u32 = 8;
+const LONGEST_QUIET: Duration = Duration::from_secs(2);
 /// Attempts that who left a note is given, and a time beside them to learn that the way is free.
 const ATTEMPTS: u32 = 4;
 const NOTICE: Duration = Duration::from_millis(200);
 /// Between looks: from, and up to.
-const LOOKS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(100)];
+const LOOKS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(200)];
 
 /// What one process knows of the turns of a dataset.
 #[derive(Debug, Default)]
@@ -71,23 +78,30 @@ struct State {
 #[derive(Debug, Clone, Copy)]
 struct Won {
     number: u64,
+    at: Instant,
     /// How long its last attempt took.
     took: Duration,
+    /// Between two commits of the log, whoever made them, since this process committed before.
+    apart: Duration,
 }
 
 impl State {
-    /// The others that committed lately, but not since this process did.
+    /// The others that committed lately, but not since this process did, if anybody was in the way of
+    /// anybody.
     fn others_on(&self, log: &Entry) -> Vec<Writer> {
-        let Some(won) = self.last else { return Vec::new() };
+        let Some(won) = self.last.filter(|_| is_crowded(log)) else { return Vec::new() };
         let is_on = |writer: &&Writer| {
             Some(writer.id) != self.id
                 && writer.number < won.number
-                // Who committed once may be gone already.
-                && writer.commits > 1
                 && self.absent.get(&writer.id) != Some(&writer.number)
         };
         log.writers.iter().filter(is_on).copied().collect()
     }
+}
+
+/// Whether writers were in each other's way lately.
+fn is_crowded(log: &Entry) -> bool {
+    log.writers.iter().any(|writer| writer.crowded > 0)
 }
 
 impl Turns {
@@ -99,7 +113,11 @@ impl Turns {
 /// One commit's place among others.
 pub(crate) struct Turn<'a> {
     shared: &'a Shared,
+    /// The newest entry when it began.
+    from: u64,
     losses: u32,
+    /// Others committed while it stood back for them.
+    waited: bool,
     start: Instant,
     /// The note that was left.
     noted: Option<u128>,
@@ -109,15 +127,18 @@ impl<'a> Turn<'a> {
     /// Waits before the first attempt of a commit if others should come first; gives the head as it
     /// is then.
     pub async fn begin(shared: &'a Shared, mut head: Dataset) -> Result<(Turn<'a>, Dataset)> {
-        let commits = shared.turns.with(|state| state.commits);
-        let on = shared.turns.with(|state| state.others_on(&head.log));
-        let alone = head.log.writers.len() < 2;
-        if (!alone || commits % SELDOM == SELDOM - 1) && make_way(shared).await {
+        let (commits, on) = shared.turns.with(|state| (state.commits, state.others_on(&head.log)));
+        let mut waited = false;
+        if (is_crowded(&head.log) || commits % SELDOM == SELDOM - 1) && make_way(shared).await {
+            waited = true;
             head = head.refresh().await?;
         } else if !on.is_empty() {
+            let before = head.log.number;
             head = stand_back(shared, head, on).await?;
+            waited = head.log.number > before;
         }
-        Ok((Turn { shared, losses: 0, start: Instant::now(), noted: None }, head))
+        let (from, start) = (head.log.number, Instant::now());
+        Ok((Turn { shared, from, losses: 0, waited, start, noted: None }, head))
     }
 
     /// Puts this writer on the entry's list.
@@ -126,20 +147,25 @@ impl<'a> Turn<'a> {
         let id = self.shared.turns.with(|state| *state.id.get_or_insert_with(random));
         let number = entry.number;
         let known = entry.writers.iter().find(|writer| writer.id == id);
-        let commits = known.map_or(0, |writer| writer.commits).saturating_add(1);
+        let crowded = match self.waited || self.losses > 0 {
+            true => known.map_or(0, |writer| writer.crowded).saturating_add(1),
+            false => 0,
+        };
         let listed = u64::try_from(entry.writers.len()).unwrap_or(u64::MAX);
         let oldest = number.saturating_sub(FORGOTTEN.saturating_mul(listed + 1));
         entry.writers.retain(|writer| writer.id != id && writer.number >= oldest);
-        entry.writers.push(Writer { id, number, commits });
+        entry.writers.push(Writer { id, number, crowded });
         let surplus = entry.writers.len().saturating_sub(LISTED);
         entry.writers.drain(..surplus);
     }
 
-    /// Another came first: the next attempt begins when this returns.
-    pub async fn lost(&mut self) {
+    /// Another took the number of `entry`: the next attempt begins when this returns.
+    pub async fn lost(&mut self, entry: &Entry) {
         self.losses += 1;
         let took = self.start.elapsed();
-        if self.losses.is_multiple_of(PATIENCE) {
+        let enough = u64::try_from(ENOUGH * entry.writers.len()).unwrap_or(u64::MAX);
+        let overtaken = self.noted.is_none() && entry.number - self.from > enough;
+        if overtaken || self.losses.is_multiple_of(PATIENCE) {
             let id = self.shared.options.env.random_u128();
             self.noted = Some(id);
             let note = Waiting { id, attempt: took };
@@ -147,7 +173,7 @@ impl<'a> Turn<'a> {
             if let Err(error) = done {
                 tracing::debug!(%error, "no note was left that this commit waits");
             }
-        } else if self.losses < PATIENCE {
+        } else if self.noted.is_none() {
             wait(self.shared, took / 2).await;
         }
         self.start = Instant::now();
@@ -155,9 +181,13 @@ impl<'a> Turn<'a> {
 
     /// The commit is entry `number`.
     pub fn won(&self, number: u64) {
-        let won = Won { number, took: self.start.elapsed() };
+        let (at, took) = (Instant::now(), self.start.elapsed());
         self.shared.turns.with(|state| {
-            state.last = Some(won);
+            let apart = state.last.map_or(took, |last| {
+                let entries = u32::try_from(number.saturating_sub(last.number)).unwrap_or(u32::MAX);
+                (at - last.at) / entries.max(1)
+            });
+            state.last = Some(Won { number, at, took, apart });
             state.commits = state.commits.wrapping_add(1);
         });
     }
@@ -174,13 +204,16 @@ impl<'a> Turn<'a> {
 /// Lets those go first whose turn it is; gives the head as it is then.
 async fn stand_back(shared: &Shared, mut head: Dataset, mut on: Vec<Writer>) -> Result<Dataset> {
     let Some(won) = shared.turns.with(|state| state.last) else { return Ok(head) };
-    let all = u32::try_from(on.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let until = Instant::now() + won.took.saturating_mul(all).saturating_mul(2).min(LONGEST);
     let listed = head.log.writers.len();
+    let allowed = (listed / OVERTAKEN).max(1);
+    // Those who had their turn twice meanwhile do not stand back for this one.
+    let enough = head.log.number + u64::try_from(2 * listed + 2).unwrap_or(u64::MAX);
     let [least, most] = LOOKS;
-    let mut pause = (won.took / 4).clamp(least, most);
-    while on.len() > listed / OVERTAKEN {
-        if Instant::now() >= until {
+    let quiet = won.took.max(won.apart).max(least).saturating_mul(QUIET).min(LONGEST_QUIET);
+    let end = Instant::now() + LONGEST;
+    let mut until = Instant::now() + quiet;
+    while on.len() > allowed {
+        if Instant::now() >= until.min(end) || head.log.number > enough {
             // Whoever does not come is not waited for again, until it has.
             shared.turns.with(|state| {
                 state.absent.retain(|id, _| head.log.writers.iter().any(|w| w.id == *id));
@@ -188,10 +221,16 @@ async fn stand_back(shared: &Shared, mut head: Dataset, mut on: Vec<Writer>) -> 
             });
             break;
         }
-        wait(shared, pause * 2).await;
-        pause = (pause * 3 / 2).min(most);
+        // A quarter of the time that it takes until enough of them have committed, on the average.
+        let turns = u32::try_from(on.len() - allowed).unwrap_or(u32::MAX);
+        let pause = won.apart.saturating_mul(turns) / 4;
+        wait(shared, pause.clamp(least, most).min(quiet / 2) * 2).await;
         head = head.refresh().await?;
-        on = shared.turns.with(|state| state.others_on(&head.log));
+        let left = shared.turns.with(|state| state.others_on(&head.log));
+        if left.len() < on.len() {
+            until = Instant::now() + quiet;
+        }
+        on = left;
     }
     Ok(head)
 }

@@ -4,6 +4,9 @@ use std::ops::ControlFlow;
 
 use datafusion::common::DataFusionError;
 use datafusion::common::SchemaError;
+use datafusion::common::plan_err;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as DataFusionStatement;
@@ -22,6 +25,7 @@ use datafusion::sql::sqlparser::ast::TableWithJoins;
 use datafusion::sql::sqlparser::ast::Visitor;
 use lakebed_core::nearest::nearest;
 use lakebed_grammar::Language;
+use lakebed_grammar::MAX_SUBQUERIES;
 use lakebed_grammar::Span;
 use lakebed_grammar::visit;
 
@@ -101,9 +105,28 @@ pub(crate) async fn checked(
 ) -> Result<LogicalPlan, DataFusionError> {
     let statement = DataFusionStatement::Statement(Box::new(statement));
     let plan = state.statement_to_plan(statement).await?;
+    if nested(&plan) > MAX_SUBQUERIES {
+        return plan_err!(
+            "subqueries nest more than {MAX_SUBQUERIES} deep in expressions, through those that \
+             WITH gave a name; join the inner ones, or run them first and pass their answers as \
+             parameters"
+        );
+    }
     types::check(&plan, language)?;
     state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
     Ok(plan)
+}
+
+/// How deep subqueries stand within subqueries of expressions.
+fn nested(plan: &LogicalPlan) -> usize {
+    let mut most = 0;
+    let _ = plan.apply(|node| {
+        node.apply_subqueries(|inner| {
+            most = most.max(1 + nested(inner));
+            Ok(TreeNodeRecursion::Continue)
+        })
+    });
+    most
 }
 
 fn missing_column(error: &DataFusionError) -> Option<Error> {

@@ -96,7 +96,7 @@ pub struct Entry {
     pub writers: Vec<Writer>,
 }
 
-/// A writer that committed lately, as `[id, number, commits]`.
+/// A writer that committed lately, as `[id, number, crowded]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(u32, u64, u32)", into = "(u32, u64, u32)")]
 pub struct Writer {
@@ -104,19 +104,19 @@ pub struct Writer {
     pub id: u32,
     /// Its newest entry.
     pub number: u64,
-    /// Its commits since it is in the list.
-    pub commits: u32,
+    /// Its commits in a row that others were in the way of: 0 if its last was alone.
+    pub crowded: u32,
 }
 
 impl From<(u32, u64, u32)> for Writer {
-    fn from((id, number, commits): (u32, u64, u32)) -> Writer {
-        Writer { id, number, commits }
+    fn from((id, number, crowded): (u32, u64, u32)) -> Writer {
+        Writer { id, number, crowded }
     }
 }
 
 impl From<Writer> for (u32, u64, u32) {
     fn from(w: Writer) -> (u32, u64, u32) {
-        (w.id, w.number, w.commits)
+        (w.id, w.number, w.crowded)
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use lakebed_core::Limits;
+use lakebed_grammar::MAX_SUBQUERIES;
 use lakebed_grammar::parse_sql;
 use lakebed_grammar::parse_tql;
 use lakebed_grammar::print;
@@ -73,6 +74,26 @@ fn deep_nesting_is_an_error() {
         survive(&format!("SELECT {}", open.repeat(deep)));
         survive(&format!("SELECT * FROM {}", open.repeat(deep)));
         survive(&open.repeat(deep));
+    }
+}
+
+#[test]
+fn subqueries_of_expressions_nest_so_deep() {
+    let nested = |open: &str, close: &str, deep: usize| {
+        format!("SELECT a FROM t WHERE {}TRUE{}", open.repeat(deep), close.repeat(deep))
+    };
+    for (open, close) in [
+        ("EXISTS (SELECT 1 FROM t WHERE ", ")"),
+        ("(SELECT a FROM t WHERE ", ")"),
+        ("a IN (SELECT a FROM t WHERE ", ")"),
+    ] {
+        for parse in [parse_tql, parse_sql] {
+            let limits = Limits::default();
+            assert!(parse(&nested(open, close, MAX_SUBQUERIES), &limits).is_ok(), "{open}");
+            let error = parse(&nested(open, close, MAX_SUBQUERIES + 1), &limits).unwrap_err();
+            assert!(error.message.contains("subqueries nest more than 16 deep"), "{error}");
+            assert!(error.span.is_some());
+        }
     }
 }
 

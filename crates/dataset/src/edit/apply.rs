@@ -1,6 +1,8 @@
 //! The commit of an edit: overlays and deletions, put to the fragments where the rows are now.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -46,6 +48,9 @@ pub(crate) struct Apply {
     pub packs: Vec<UpdatePack>,
     pub append: Append,
     pub touching: Touching,
+    /// The newest version that the change was found to go together with: the next attempt looks at
+    /// what came after it only, so that an attempt that lost costs no more than the one before.
+    pub checked: AtomicU64,
 }
 
 /// What happens to one fragment.
@@ -66,7 +71,8 @@ impl Apply {
     async fn proposed(&self, head: &Dataset) -> Result<Proposed> {
         head.check_fence(self.packs.iter().map(|pack| pack.pack.object))?;
         self.check_columns(head)?;
-        self.touching.check(&self.base, head).await?;
+        self.touching.check(self.checked.load(Ordering::Relaxed), head).await?;
+        self.checked.store(head.version(), Ordering::Relaxed);
         let mut objects = NewObjects::new();
         let mut entry = head.successor();
         let (changes, gone) = self.located(head).await?;

@@ -28,23 +28,23 @@ pub(crate) struct Touching {
 }
 
 impl Touching {
-    /// Compares the change, which was prepared on `base`, with every commit between it and `head`.
+    /// Compares the change with every commit after version `checked`, which it goes together with,
+    /// up to `head`.
     ///
     /// # Errors
     /// [`crate::Error::Conflict`] with rows and columns; damage, or an error of the store.
-    pub async fn check(&self, base: &Dataset, head: &Dataset) -> Result<()> {
-        if head.version() == base.version() {
+    pub async fn check(&self, checked: u64, head: &Dataset) -> Result<()> {
+        if head.version() == checked {
             return Ok(());
         }
-        let between = head.history(usize::MAX, |entry| entry.number <= base.version()).await?;
-        if between.last().map(|entry| entry.number) != Some(base.version()) {
+        let between = head.history(usize::MAX, |entry| entry.number <= checked).await?;
+        if between.last().map(|entry| entry.number) != Some(checked) {
             return Err(head.conflict(format!(
-                "version {}, which this change was prepared on, is no ancestor of version {} or has expired",
-                base.version(),
+                "version {checked}, which this change was prepared on, is no ancestor of version {} or has expired",
                 head.version()
             )));
         }
-        for entry in between.iter().filter(|entry| entry.number > base.version()) {
+        for entry in between.iter().filter(|entry| entry.number > checked) {
             self.check_one(entry, head).await?;
         }
         Ok(())

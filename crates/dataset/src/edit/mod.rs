@@ -11,6 +11,7 @@ mod upsert;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arrow::array::ArrayRef;
 use arrow::array::RecordBatch;
@@ -236,7 +237,8 @@ impl Edit {
             read: self.read,
             absence: self.absence,
         };
-        let apply = apply::Apply { base: self.base.clone(), packs, append, touching };
+        let checked = AtomicU64::new(self.base.version());
+        let apply = apply::Apply { base: self.base.clone(), packs, append, touching, checked };
         commit::commit_keyed(&self.base, message, key, &apply).await
     }
 }
