@@ -40,3 +40,24 @@ async fn values_are_sets_unless_all() {
         json!({ "n": [[2, 4], [0, 4], [3, 4], [1, 4]] })
     );
 }
+
+/// What the scan computes of each branch keeps the order of branches and rows.
+#[tokio::test]
+async fn parts_of_columns_are_united_in_order() {
+    let s = session("part-sets").await;
+    for (text, wanted) in [
+        (
+            "(SELECT SHAPE(boxes)[0] AS y) UNION ALL (SELECT SHAPE(boxes)[0] AS y)",
+            json!([2, 0, 1, 3, 1, 2, 0, 1, 3, 1]),
+        ),
+        ("(SELECT SHAPE(boxes)[0] AS y) UNION (SELECT id AS y)", json!([2, 0, 1, 3, 5, 4])),
+        (
+            "SELECT y FROM ((SELECT boxes[0:1, 0] AS y WHERE id != 1) UNION (SELECT boxes[1:2, 0] AS y WHERE id = 3))",
+            json!([[0.0], [20.0], [30.0], [40.0], [1.0]]),
+        ),
+        ("SELECT DISTINCT 5 AS y", json!([5])),
+        ("SELECT DISTINCT -3 AS y", json!([-3])),
+    ] {
+        assert_eq!(tql(&s, text).await["y"], wanted, "{text}");
+    }
+}

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::OrderBy;
 use datafusion::sql::sqlparser::ast::Select;
 use datafusion::sql::sqlparser::ast::SetExpr;
 use datafusion::sql::sqlparser::ast::Spanned;
+use datafusion::sql::sqlparser::ast::Value;
 use datafusion::sql::sqlparser::tokenizer::Span as SourceSpan;
 use lakebed_grammar::Span;
 
@@ -62,7 +63,7 @@ impl Lowering<'_> {
         let mut sets = false;
         let mut key_texts = Vec::new();
         if kind.distinct {
-            by.extend(lowered.iter().flatten().cloned());
+            by.extend(lowered.iter().flatten().map(distinct_key));
         } else {
             let grouping = Place { clause: Clause::GroupBy, ..shown.clone() };
             for key in keys(written)? {
@@ -204,4 +205,18 @@ fn single_keys(by: &[Expr]) -> Vec<Expr> {
         }
     }
     single
+}
+
+/// What DISTINCT compares: a number is a number, not the place of an item.
+fn distinct_key(expr: &Expr) -> Expr {
+    let plain = match items::without_parentheses(expr) {
+        Expr::UnaryOp { expr, .. } => items::without_parentheses(expr),
+        plain => plain,
+    };
+    match plain {
+        Expr::Value(value) if matches!(value.value, Value::Number(..)) => {
+            syntax::as_double(expr.clone())
+        }
+        _ => expr.clone(),
+    }
 }

@@ -40,6 +40,7 @@ use super::description::ScanDescription;
 use super::estimate::estimates;
 use super::late::LateFilters;
 use super::layout::Layout;
+use super::layout::POSITION;
 use super::metrics::ScanMetrics;
 use super::metrics::Traffic;
 use super::part::ScanPart;
@@ -347,16 +348,18 @@ impl DataSource for DatasetSource {
     }
 
     fn eq_properties(&self) -> EquivalenceProperties {
-        let mut properties = EquivalenceProperties::new(Arc::clone(&self.schema));
+        let mut properties = EquivalenceProperties::new(Arc::clone(&self.layout.schema));
         let options = SortOptions { descending: false, nulls_first: false };
-        for (index, output) in self.description.projection.iter().enumerate() {
-            let column = output.expr.downcast_ref::<Column>().map(Column::index);
-            if column.is_some() && column == self.layout.position() {
-                let expr = Arc::new(Column::new(&output.alias, index));
-                properties.add_ordering([PhysicalSortExpr::new(expr, options)]);
-            }
+        if let Some(position) = self.layout.position() {
+            let expr = Arc::new(Column::new(POSITION, position));
+            properties.add_ordering([PhysicalSortExpr::new(expr, options)]);
         }
-        properties
+        // As a projection above the scan would have it: casts keep the order, constants are known.
+        let schema = Arc::clone(&self.schema);
+        match self.description.projection.projection_mapping(&self.layout.schema) {
+            Ok(mapping) => properties.project(&mapping, schema),
+            Err(_) => EquivalenceProperties::new(schema),
+        }
     }
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
