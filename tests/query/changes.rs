@@ -79,6 +79,29 @@ async fn parts_of_samples_get_new_values() {
 }
 
 #[tokio::test]
+async fn nothing_of_a_value_is_lost_on_the_way_to_its_column() {
+    let s = session("lossless").await;
+    for (text, says) in [
+        ("UPDATE SET id = 1.5 WHERE id = 1", "column 'id': 1.5 is not i64"),
+        ("UPDATE SET id = id / 2.0 WHERE id IN (1, 4)", "0.5 is not i64"),
+        ("INSERT INTO dataset (id) VALUES (7.9)", "7.9 is not i64"),
+        ("UPDATE SET label = 99 WHERE id = 1", "column 'label': no class has code 99: there are 3"),
+        ("UPDATE SET labels = [0, 7] WHERE id = 2", "no class has code 7"),
+        ("UPDATE SET labels[0] = 9 WHERE id = 3", "no class has code 9"),
+        ("UPDATE SET label = 'wolf' WHERE id = 1", "wolf"),
+    ] {
+        let failed = s.execute(Language::Tql, text, &Parameters::new(), None).await.unwrap_err();
+        let shown = failed.render(text);
+        assert!(shown.contains(says), "{text}: {shown}");
+    }
+    let version = s.current().unwrap().version();
+    run(&s, "UPDATE SET id = id * 2.0, label = 2, labels = [0, 2] WHERE id = 4").await;
+    assert_eq!(s.current().unwrap().version(), version + 1);
+    let row = tql(&s, "SELECT id, label WHERE id = 8").await;
+    assert_eq!(row, json!({ "id": [8], "label": ["bird"] }));
+}
+
+#[tokio::test]
 async fn deleted_rows_are_gone_and_positions_follow() {
     let s = session("delete").await;
     let done = run(&s, "DELETE WHERE id IN (1, 5)").await;

@@ -28,6 +28,7 @@ pub mod query;
 pub mod scan;
 pub mod session;
 mod spoken;
+mod stack;
 pub mod table;
 mod truth;
 mod types;

@@ -22,6 +22,8 @@ use crate::diagnose;
 use crate::error::Error;
 use crate::error::Result;
 use crate::places::Places;
+use crate::stack::roomy;
+use crate::stack::with_room;
 
 /// A query that has been planned against its datasets. Running it twice gives the same rows.
 #[derive(Debug, Clone)]
@@ -77,7 +79,7 @@ impl Query {
     /// # Errors
     /// [`Error::Planning`] where a rule finds the query without meaning.
     pub fn optimized_plan(&self) -> Result<LogicalPlan> {
-        let optimized = self.state.optimize(&self.plan);
+        let optimized = with_room(|| self.state.optimize(&self.plan));
         optimized.map_err(|error| diagnose::late(error, &self.places))
     }
 
@@ -86,7 +88,7 @@ impl Query {
     /// # Errors
     /// As [`Query::optimized_plan`].
     pub fn prepare<'a>(&'a self) -> BoxFuture<'a, Result<Prepared>> {
-        Box::pin(async move {
+        roomy(async move {
             let frame = DataFrame::new(self.state.clone(), self.plan.clone());
             let context = Arc::new(frame.task_ctx());
             let plan = frame.create_physical_plan().await;

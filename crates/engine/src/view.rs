@@ -49,6 +49,7 @@ use crate::lower::WEIGHT;
 use crate::parameters::Parameters;
 use crate::session::Session;
 use crate::session::open;
+use crate::stack::roomy;
 use crate::table::DatasetTable;
 use crate::table::TableOptions;
 
@@ -118,7 +119,7 @@ impl Session {
         name: &'a str,
         message: &'a str,
     ) -> BoxFuture<'a, Result<Dataset>> {
-        Box::pin(async move {
+        roomy(async move {
             let limits = self.limits();
             let mut statement = lakebed_grammar::parse::parse(text, language, limits)?;
             parameters.bind(&mut statement.query)?;

@@ -34,6 +34,7 @@ use crate::parameters::Parameters;
 use crate::query::Query;
 use crate::session::Session;
 use crate::session::open;
+use crate::stack::roomy;
 use crate::table::DatasetTable;
 
 /// What a statement that changes rows did.
@@ -61,7 +62,7 @@ impl Session {
         parameters: &'a Parameters,
         message: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Executed>> {
-        Box::pin(async move {
+        roomy(async move {
             let mut change = change::parse_change(text, language, self.limits())?;
             parameters.bind(&mut change.query.query)?;
             // Positions are a column of the table that is changed; rows to add have none.

@@ -15,6 +15,9 @@ use arrow::compute::CastOptions;
 use arrow::compute::cast_with_options;
 use arrow::compute::take;
 use arrow::datatypes::DataType;
+use arrow::datatypes::Float64Type;
+use arrow::datatypes::UInt64Type;
+use arrow::util::display::array_value_to_string;
 use arrow_schema::Field;
 use lakebed_core::Column;
 use lakebed_core::DType;
@@ -30,11 +33,17 @@ const CHECKED: CastOptions =
     CastOptions { safe: false, format_options: arrow::util::display::FormatOptions::new() };
 
 /// Values of a query as those of a column: class names become codes, numbers are converted where
-/// none is lost by overflow, fixed shapes become ragged ones and back.
+/// nothing of them is lost, fixed shapes become ragged ones and back.
 ///
 /// # Errors
 /// [`Error::Planning`] with both types, or the value that does not fit.
 pub(super) fn fitted(array: &ArrayRef, field: &Field, column: &Column) -> Result<ArrayRef> {
+    let stored = converted_like(array, field, column)?;
+    check_codes(&stored, column)?;
+    Ok(stored)
+}
+
+fn converted_like(array: &ArrayRef, field: &Field, column: &Column) -> Result<ArrayRef> {
     let wanted = TensorType::from_column(column);
     let given = TensorType::from_field(field);
     if *array.data_type() == DataType::Null {
@@ -101,7 +110,48 @@ fn is_text(dtype: &DType) -> bool {
 }
 
 fn converted(array: &ArrayRef, to: &DataType, column: &Column) -> Result<ArrayRef> {
-    cast_with_options(array, to, &CHECKED).map_err(|error| refuse(column, &error.to_string()))
+    let cast = |array: &ArrayRef, to: &DataType| {
+        cast_with_options(array, to, &CHECKED).map_err(|error| refuse(column, &error.to_string()))
+    };
+    let done = cast(array, to)?;
+    // A cast cuts fractions off, and takes every number for a bool.
+    let cuts = array.data_type().is_floating() && to.is_integer()
+        || array.data_type().is_numeric() && *to == DataType::Boolean;
+    if cuts {
+        let (given, kept) = (cast(array, &DataType::Float64)?, cast(&done, &DataType::Float64)?);
+        let given = given.as_primitive::<Float64Type>();
+        let kept = kept.as_primitive::<Float64Type>();
+        let is_cut = |at: &usize| array.is_valid(*at) && given.value(*at) != kept.value(*at);
+        if let Some(at) = (0..array.len()).find(is_cut) {
+            let value = array_value_to_string(array, at).unwrap_or_default();
+            return Err(refuse(
+                column,
+                &format!("{value} is not {}; round it first", column.dtype),
+            ));
+        }
+    }
+    Ok(done)
+}
+
+/// Every code is that of a class.
+fn check_codes(array: &ArrayRef, column: &Column) -> Result<()> {
+    if column.classes.is_empty() {
+        return Ok(());
+    }
+    let failed = |reason: &dyn std::fmt::Display| refuse(column, &reason.to_string());
+    let tensors =
+        TensorArray::try_new(TensorType::from_column(column), array).map_err(|e| failed(&e))?;
+    let codes = cast_with_options(tensors.elements(), &DataType::UInt64, &CHECKED)
+        .map_err(|e| failed(&e))?;
+    let codes = codes.as_primitive::<UInt64Type>();
+    let live = (0..tensors.len()).filter(|row| !tensors.is_null(*row));
+    let classes = column.classes.len();
+    for code in live.flat_map(|row| tensors.range(row)).map(|at| codes.value(at)) {
+        if usize::try_from(code).map_or(true, |code| code >= classes) {
+            return Err(refuse(column, &format!("no class has code {code}: there are {classes}")));
+        }
+    }
+    Ok(())
 }
 
 /// Tensors with elements of another type, or another layout.

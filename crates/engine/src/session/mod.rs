@@ -26,6 +26,8 @@ use crate::lower;
 use crate::lower::FunctionNames;
 use crate::parameters::Parameters;
 use crate::query::Query;
+use crate::stack::roomy;
+use crate::stack::with_room;
 
 pub use builder::SessionBuilder;
 pub use context::SessionContextExt;
@@ -137,7 +139,7 @@ impl Session {
         text: &'a str,
         parameters: &'a Parameters,
     ) -> BoxFuture<'a, Result<Query>> {
-        Box::pin(async move {
+        roomy(async move {
             let statement = self.parse(language, text)?;
             self.bind(language, statement, parameters).await
         })
@@ -145,10 +147,10 @@ impl Session {
 
     fn parse(&self, language: Language, text: &str) -> Result<Statement> {
         let limits = &self.inner.limits;
-        Ok(match language {
-            Language::Tql => lakebed_grammar::parse_tql(text, limits)?,
-            Language::Sql => lakebed_grammar::parse_sql(text, limits)?,
-        })
+        Ok(with_room(|| match language {
+            Language::Tql => lakebed_grammar::parse_tql(text, limits),
+            Language::Sql => lakebed_grammar::parse_sql(text, limits),
+        })?)
     }
 
     async fn bind(

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::parameters;
 use crate::parameters::Parameters;
 use crate::query::Query;
+use crate::stack::roomy;
 
 /// A query whose places for values, `?`, `$1` and `$name`, are still open.
 #[derive(Debug, Clone)]
@@ -42,6 +43,6 @@ impl PreparedStatement {
     /// # Errors
     /// As [`Session::query_with`].
     pub fn bind<'a>(&'a self, values: &'a Parameters) -> BoxFuture<'a, Result<Query>> {
-        Box::pin(self.session.bind(self.language, self.statement.clone(), values))
+        roomy(self.session.bind(self.language, self.statement.clone(), values))
     }
 }
