@@ -55,7 +55,7 @@ impl History {
     async fn append(&mut self) {
         let mut values = Vec::new();
         for _ in 0..12 {
-            self.next_key += 1 + self.below(3) as i64;
+            self.next_key += 1 + self.below(3).cast_signed();
             let name = (self.below(4) > 0).then(|| format!("n{}", self.below(9)));
             let text = name.as_ref().map_or("NULL".to_string(), |name| format!("'{name}'"));
             values.push(format!("({}, {text})", self.next_key));
@@ -68,7 +68,7 @@ impl History {
     /// Keys of a range go far away, where no chunk had one.
     async fn update(&mut self) {
         let (from, to) = self.range();
-        let far = 5_000 * (1 + self.below(4) as i64);
+        let far = 5_000 * (1 + self.below(4).cast_signed());
         self.run(&format!("UPDATE SET k = k + {far} WHERE k BETWEEN {from} AND {to}")).await;
         let hit = self.rows.iter_mut().filter(|row| (from..=to).contains(&row.1));
         hit.for_each(|row| row.1 += far);
@@ -81,8 +81,8 @@ impl History {
     }
 
     fn range(&self) -> (i64, i64) {
-        let from = self.below(self.next_key as u64 + 1) as i64;
-        (from, from + self.below(9) as i64)
+        let from = self.below(self.next_key.cast_unsigned() + 1).cast_signed();
+        (from, from + self.below(9).cast_signed())
     }
 
     /// A branch gets new rows, this one loses some, and takes the others over.

@@ -40,6 +40,14 @@ pub async fn open_branch(url: &str, options: Options) -> Result<Dataset> {
 pub async fn open_with(url: &str, options: Options) -> Result<Dataset> {
     let begun = Instant::now();
     let dataset = Dataset::open(url, options).await?;
+    if let Some(view) = Location::parse(url).version
+        && dataset.views().contains_key(&view)
+    {
+        return Err(Error::Refused {
+            message: format!("'{view}' is a view, and this is about whole versions"),
+            hint: format!("ask for its rows with FROM: lakebed query 'SELECT * FROM \"{url}\"'"),
+        });
+    }
     tracing::debug!(
         url,
         version = dataset.version(),

@@ -37,4 +37,15 @@ fn a_view_of_a_draw_tells_its_weights() {
     let shown = run(folder.path(), &["view", "pets.lakebed", "drawn"]).ok();
     assert!(shown.starts_with(text), "{shown}");
     assert!(shown.contains("weights 2.000e-1 to 6.000e-1, which add up to 1"), "{shown}");
+    // Its rows are asked for in FROM; the whole version is not taken for it.
+    let counted =
+        run(folder.path(), &["query", "SELECT COUNT(*) AS n FROM \"pets.lakebed@drawn\""]);
+    assert!(counted.ok().contains('3'));
+    for command in
+        [&["query", "pets.lakebed@drawn", "SELECT COUNT(*)"][..], &["info", "pets.lakebed@drawn"]]
+    {
+        let refused = run(folder.path(), command).failed();
+        assert!(refused.contains("'drawn' is a view"), "{refused}");
+        assert!(refused.contains("FROM \"pets.lakebed@drawn\""), "{refused}");
+    }
 }

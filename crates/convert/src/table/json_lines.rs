@@ -1,5 +1,6 @@
 //! JSON lines: one object a line. Columns are the keys of the first rows, in the order in which
-//! they first occur; a key that is missing is null, and one that comes later is left out.
+//! they first occur, and those that were given a type; a key that is missing is null, and one that
+//! comes later is an error of its row: it may be a label that only some rows have.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -28,8 +29,12 @@ pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     let mut lines = Lines::open(open)?;
     let mut index: HashMap<String, usize> = HashMap::new();
     let mut names = Vec::new();
+    let mut all_seen = false;
     for _ in 0..open.options.infer_rows {
-        let Some((_, object)) = lines.next().map_err(|e| open.problem(e))? else { break };
+        let Some((_, object)) = lines.next().map_err(|e| open.problem(e))? else {
+            all_seen = true;
+            break;
+        };
         for name in object.unwrap_or_default().keys() {
             if !index.contains_key(name) {
                 index.insert(name.clone(), names.len());
@@ -38,6 +43,13 @@ pub(super) fn open(open: &Open<'_>) -> Result<Table> {
         }
         if names.len() > MAX_COLUMNS {
             return Err(open.problem(format!("it has more than {MAX_COLUMNS} columns")));
+        }
+    }
+    // Of a file that was not seen whole, other keys may be known to whoever imports it.
+    for name in open.options.types.keys().filter(|_| !all_seen) {
+        if !index.contains_key(name) {
+            index.insert(name.clone(), names.len());
+            names.push(name.clone());
         }
     }
     let rows = count_lines(open)?;
@@ -123,14 +135,20 @@ struct Objects {
 impl RowReader for Objects {
     fn next(&mut self) -> Result<Option<Row>, String> {
         let Some((line, object)) = self.lines.next()? else { return Ok(None) };
-        let values = object.map(|object| {
+        let values = object.and_then(|object| {
             let mut values = vec![Value::Null; self.index.len()];
             for (name, value) in object {
-                if let Some(place) = self.index.get(&name).and_then(|at| values.get_mut(*at)) {
-                    *place = value;
+                match self.index.get(&name).and_then(|at| values.get_mut(*at)) {
+                    Some(place) => *place = value,
+                    None => {
+                        return Err(format!(
+                            "the key '{name}' is not among those of the first lines: give it a \
+                             type, as in --type {name}=text, or leave it out with {name}=skip"
+                        ));
+                    }
                 }
             }
-            values
+            Ok(values)
         });
         Ok(Some(Row { line, values }))
     }

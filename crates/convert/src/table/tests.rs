@@ -284,6 +284,34 @@ async fn bad_rows_are_named_or_left_out() {
 }
 
 #[tokio::test]
+async fn keys_that_come_late_are_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    put(
+        folder.path(),
+        "x.jsonl",
+        "{\"i\": 1}\n{\"i\": 2}\n{\"i\": 3}\n{\"i\": 4, \"label\": \"cat\"}\n",
+    );
+    let path = folder.path().join("x.jsonl");
+    let few = |types: &[(&str, &str)]| {
+        let mut options = typed(types);
+        options.infer_rows = 2;
+        options
+    };
+    let error = load(&path, &few(&[])).await.unwrap_err().to_string();
+    assert!(error.starts_with("x.jsonl: line 4: the key 'label'"), "{error}");
+    assert!(error.contains("--type label=text"), "{error}");
+    let mut skipping = few(&[]);
+    skipping.on_error = OnError::Skip;
+    let left = load(&path, &skipping).await.unwrap();
+    assert_eq!((left.batch().num_rows(), left.skipped.len()), (3, 1));
+    let all = load(&path, &few(&[("label", "text")])).await.unwrap();
+    assert_eq!(all.batch().num_rows(), 4);
+    assert_eq!(all.texts("label")[2..], [None, Some("cat".to_string())]);
+    let without = load(&path, &few(&[("label", "skip")])).await.unwrap();
+    assert_eq!((without.batch().num_rows(), without.batch().num_columns()), (4, 1));
+}
+
+#[tokio::test]
 async fn columns_of_other_programs_become_ours() {
     let folder = tempfile::tempdir().unwrap();
     let files = [jpeg(8, 8, 1), png(4, 4, 2), jpeg(8, 8, 3)];
