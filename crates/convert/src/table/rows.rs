@@ -101,7 +101,8 @@ fn collect_classes(
 ) -> Result<()> {
     let named = columns.iter().zip(kinds).enumerate().filter(|(_, (column, kind))| {
         column.as_ref().is_some_and(|column| column.htype == HType::ClassLabel)
-            && matches!(kind, Kind::Text | Kind::Texts)
+            // Of a column without values in the first rows, the later ones may be names.
+            && matches!(kind, Kind::Nothing | Kind::Text | Kind::Texts)
     });
     let mut found: Vec<(usize, BTreeSet<String>)> =
         named.map(|(index, _)| (index, BTreeSet::new())).collect();

@@ -307,6 +307,8 @@ async fn keys_that_come_late_are_not_lost() {
     let all = load(&path, &few(&[("label", "text")])).await.unwrap();
     assert_eq!(all.batch().num_rows(), 4);
     assert_eq!(all.texts("label")[2..], [None, Some("cat".to_string())]);
+    let classes = load(&path, &few(&[("label", "class_label")])).await.unwrap();
+    assert_eq!(classes.schema.columns[1].classes, ["cat"]);
     let without = load(&path, &few(&[("label", "skip")])).await.unwrap();
     assert_eq!((without.batch().num_rows(), without.batch().num_columns()), (4, 1));
 }

@@ -103,12 +103,14 @@ impl ObjectWriter for PartWriter {
 
 impl Drop for PartWriter {
     fn drop(&mut self) {
-        let Some(upload) = self.upload.take() else { return };
-        // Parts that stay behind are invisible; aborting only frees their space.
+        let Some(mut upload) = self.upload.take() else { return };
+        // Parts that stay behind are invisible; aborting only frees their space. A part that is under
+        // way could arrive after that and stay for ever, so it is waited for.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let key = self.key.clone();
             runtime.spawn(async move {
-                if let Err(error) = upload.abort().await {
+                let ended = upload.wait_for_capacity(0).await;
+                if let Err(error) = upload.abort().await.and(ended) {
                     tracing::debug!(key, %error, "unfinished upload stays");
                 }
             });
