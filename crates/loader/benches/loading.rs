@@ -184,11 +184,14 @@ fn memory(dataset: &Dataset) {
 fn main() {
     let folder = tempfile::tempdir().unwrap();
     let url = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    let files = small(10_000);
+    // As many as CIFAR-10 trains on: an epoch ends while one thread decodes its last batch alone, and
+    // begins with a read, which short epochs would show and long ones do not.
+    let files = small(50_000);
     let dataset = wait(pictures::pictures(&url("small"), &files));
     compare("32 x 32 JPEGs", &dataset, &files, 128);
     memory(&dataset);
-    let files: Vec<File> = (0..200).map(|nth| smooth(nth, 512)).collect();
+    let drawn: Vec<File> = (0..200).map(|nth| smooth(nth, 512)).collect();
+    let files: Vec<File> = drawn.iter().cycle().take(1000).cloned().collect();
     let dataset = wait(pictures::pictures(&url("large"), &files));
     compare("512 x 512 JPEGs", &dataset, &files, 16);
 }

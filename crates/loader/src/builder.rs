@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::loader::Loader;
 use crate::order::Shuffle;
+use crate::pool::Pool;
 use crate::random::SampleRng;
 use crate::sample::Row;
 use crate::sample::Sample;
@@ -249,6 +250,7 @@ impl LoaderBuilder {
             workers: self.workers,
             memory: self.memory,
             on_bad_sample: self.on_bad_sample,
+            pool: Arc::default(),
         }))
     }
 }
@@ -305,4 +307,6 @@ pub(crate) struct Settings {
     pub workers: usize,
     pub memory: usize,
     pub on_bad_sample: OnBadSample,
+    /// Memory of batches that were dropped.
+    pub pool: Arc<Pool>,
 }

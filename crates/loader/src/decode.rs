@@ -2,10 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+use arrow::array::UInt8Array;
 use arrow::array::UInt64Array;
+use lakebed_core::Shape;
 
 use crate::batch::Batch;
 use crate::batch::BatchColumn;
@@ -20,6 +23,7 @@ use crate::error::Cause;
 use crate::error::Error;
 use crate::error::Result;
 use crate::group::Task;
+use crate::pool::Pool;
 use crate::random::SampleRng;
 use crate::sample::Row;
 use crate::sample::Sample;
@@ -30,6 +34,64 @@ const ROW_TRANSFORM: &str = "(transform of rows)";
 
 /// A column and the cause.
 type Fault = (String, Cause);
+
+/// How the samples of a column become a value of the batch.
+enum Way {
+    /// Scalars that nobody changes, all at once.
+    Gathered,
+    /// One by one, then collated.
+    Samples(Vec<Sample>),
+    /// Images, each decoded to where it stays.
+    Placed(Placed),
+}
+
+/// Images of one shape in memory of the pool.
+struct Placed {
+    shape: Shape,
+    bytes: usize,
+    memory: Vec<u8>,
+}
+
+impl Placed {
+    /// For a column of encoded images of one shape that are stacked and that nobody changes.
+    fn plan(
+        settings: &Settings,
+        task: &Task,
+        nth: usize,
+        column: &crate::builder::PlannedColumn,
+    ) -> Option<Placed> {
+        let changed = column.transform.is_some() || settings.transform.is_some();
+        if changed || column.collate != Collate::Stack {
+            return None;
+        }
+        let shape = task.group.shape_of(nth, task.found.iter().flatten().copied())?;
+        // A hostile shape is refused where the image is decoded, before memory is taken for it.
+        let limits = &settings.source.dataset.options().limits;
+        let bytes = shape.checked_elements().filter(|bytes| {
+            u64::try_from(*bytes).is_ok_and(|bytes| bytes <= limits.max_sample_bytes)
+        })?;
+        let memory = settings.pool.take(bytes.checked_mul(task.rows.len())?);
+        Some(Placed { shape, bytes, memory })
+    }
+
+    /// Room for an image.
+    fn room(&mut self, nth: usize) -> &mut [u8] {
+        self.memory.get_mut(nth * self.bytes..(nth + 1) * self.bytes).unwrap_or_default()
+    }
+
+    fn finish(
+        self,
+        column: &crate::builder::PlannedColumn,
+        pool: &Arc<Pool>,
+        count: usize,
+    ) -> BatchColumn {
+        let buffer = pool.buffer(self.memory, count * self.bytes);
+        let elements = UInt8Array::new(buffer.into(), None);
+        let shape = std::iter::once(count).chain(self.shape.iter().copied()).collect();
+        let values = Values::Tensor(Tensor { shape, elements: Arc::new(elements) });
+        BatchColumn { name: column.name.clone(), values, valid: None }
+    }
+}
 
 /// Makes the batch of a task. `None` if `stop` was set meanwhile.
 pub(crate) fn decode(
@@ -50,21 +112,37 @@ pub(crate) fn decode(
         })
         .collect();
     let count = task.rows.len();
-    let mut samples: Vec<Vec<Sample>> =
-        gathered.iter().map(|g| Vec::with_capacity(if *g { 0 } else { count })).collect();
+    let mut ways: Vec<Way> = settings
+        .columns
+        .iter()
+        .zip(gathered)
+        .enumerate()
+        .map(|(nth, (column, gathered))| match gathered {
+            true => Way::Gathered,
+            false => Placed::plan(settings, task, nth, column)
+                .map_or_else(|| Way::Samples(Vec::with_capacity(count)), Way::Placed),
+        })
+        .collect();
     let (mut places, mut rows, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     let mut weights = source.is_weighted().then(Vec::new);
     let mut skipped = Vec::new();
-    for (place, row) in task.places.clone().zip(&task.rows) {
+    for ((place, row), found) in task.places.clone().zip(&task.rows).zip(&task.found) {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let position = source.position(*row);
-        let rng = SampleRng::new(settings.seed, state.epoch, place);
-        match one(settings, task, position, &gathered, &rng) {
+        let rng = || SampleRng::new(settings.seed, state.epoch, place);
+        let of_row = match found {
+            Some(found) => one(settings, task, (position, *found), (&mut ways, kept.len()), &rng)
+                .map(|of_row| (*found, of_row)),
+            None => Err((settings.names.join(", "), task.group.why_not(position))),
+        };
+        match of_row {
             Ok((found, of_row)) => {
-                for (column, sample) in samples.iter_mut().zip(of_row) {
-                    column.extend(sample);
+                for (way, sample) in ways.iter_mut().zip(of_row) {
+                    if let Way::Samples(samples) = way {
+                        samples.extend(sample);
+                    }
                 }
                 places.push(place);
                 rows.push(position);
@@ -83,40 +161,52 @@ pub(crate) fn decode(
     }
     let kept = UInt64Array::from(kept);
     let mut columns = Vec::with_capacity(settings.columns.len());
-    for (nth, (column, samples)) in settings.columns.iter().zip(samples).enumerate() {
-        let scalars = task.group.scalars(nth).filter(|_| gathered[nth]);
-        columns.push(match scalars {
-            Some(elements) => gather(column, elements, &kept)?,
-            None => {
-                let empty = column.ty.dtype.to_arrow();
+    for (nth, (column, way)) in settings.columns.iter().zip(ways).enumerate() {
+        let empty = column.ty.dtype.to_arrow();
+        columns.push(match (way, task.group.scalars(nth)) {
+            (Way::Gathered, Some(elements)) => gather(column, elements, &kept)?,
+            (Way::Gathered, None) => {
+                collate(&column.name, column.collate, Vec::new(), &rows, &empty)?
+            }
+            (Way::Samples(samples), _) => {
                 collate(&column.name, column.collate, samples, &rows, &empty)?
             }
+            (Way::Placed(placed), _) => placed.finish(column, &settings.pool, kept.len()),
         });
     }
     Ok(Some(Batch { columns, places, rows, weights, skipped, state }))
 }
 
-/// The samples of a row, one for each column that is not gathered, and where the row is in its group.
+/// The samples of a row, one for each column that is collated; `row` is where it is in its group, and
+/// it is the batch's `nth_row` unless it is bad.
 fn one(
     settings: &Settings,
     task: &Task,
-    position: u64,
-    gathered: &[bool],
-    rng: &SampleRng,
-) -> Result<(usize, Vec<Option<Sample>>), Fault> {
-    let all = || settings.names.join(", ");
-    let row = task.group.find(position).map_err(|cause| (all(), cause))?;
+    (position, row): (u64, usize),
+    (ways, nth_row): (&mut [Way], usize),
+    rng: &dyn Fn() -> SampleRng,
+) -> Result<Vec<Option<Sample>>, Fault> {
     let limits = &settings.source.dataset.options().limits;
     let mut samples = Vec::with_capacity(settings.columns.len());
-    for (nth, column) in settings.columns.iter().enumerate() {
-        if gathered[nth] {
-            samples.push(None);
-            continue;
-        }
+    for (nth, (column, way)) in settings.columns.iter().zip(ways).enumerate() {
         let fault = |cause| (column.name.clone(), cause);
+        match way {
+            Way::Gathered => {
+                samples.push(None);
+                continue;
+            }
+            Way::Placed(placed) => {
+                let shape = placed.shape;
+                let room = placed.room(nth_row);
+                task.group.decode_into(nth, row, limits, &shape, room).map_err(fault)?;
+                samples.push(None);
+                continue;
+            }
+            Way::Samples(_) => {}
+        }
         let mut sample = task.group.sample(nth, row, limits).map_err(fault)?;
         if let Some(transform) = column.transform.as_ref().filter(|_| !sample.is_null()) {
-            sample = guarded(|| transform(sample, &mut rng.clone())).map_err(fault)?;
+            sample = guarded(|| transform(sample, &mut rng())).map_err(fault)?;
         }
         samples.push(Some(sample));
     }
@@ -124,11 +214,11 @@ fn one(
         // With a transform of rows nothing is gathered: every column has its sample.
         let mut of_row: Vec<Sample> = samples.into_iter().flatten().collect();
         let mut view = Row { names: &settings.names, samples: &mut of_row, position };
-        guarded(|| transform(&mut view, &mut rng.clone()))
+        guarded(|| transform(&mut view, &mut rng()))
             .map_err(|cause| (ROW_TRANSFORM.to_string(), cause))?;
         samples = of_row.into_iter().map(Some).collect();
     }
-    Ok((row, samples))
+    Ok(samples)
 }
 
 /// Runs somebody else's code: its panic is a fault of the sample.

@@ -66,12 +66,14 @@ pub(crate) async fn run(settings: &Settings, order: &Order, start: u64, queue: &
             };
             for (nth, (places, rows)) in (first..).zip(batches) {
                 let position = |row: &u64| settings.source.position(*row);
-                let size = rows.iter().map(|row| group.decoded_bytes(position(row)));
+                let found: Vec<Option<usize>> =
+                    rows.iter().map(|row| group.find(position(row))).collect();
+                let size = found.iter().flatten().map(|row| group.decoded_bytes(*row));
                 let size = size.fold(0, usize::saturating_add).div_ceil(PERMIT);
                 let take = u32::try_from(size.clamp(least, permits)).unwrap_or(u32::MAX);
                 let room = Arc::clone(&bytes).acquire_many_owned(take).await.ok();
                 let group = Arc::clone(&group);
-                queue.push(Task { nth, places, rows, group, room });
+                queue.push(Task { nth, places, rows, found, group, room });
             }
         }
     };

@@ -14,6 +14,7 @@ use arrow::datatypes::Int32Type;
 use lakebed_codec::media;
 use lakebed_core::Error as CoreError;
 use lakebed_core::Limits;
+use lakebed_core::Shape;
 use lakebed_core::TensorArray;
 
 use crate::builder::PlannedColumn;
@@ -46,6 +47,8 @@ pub(crate) struct Task {
     pub places: Range<u64>,
     /// Rows in the base order.
     pub rows: Vec<u64>,
+    /// Where each of them is in the group; `None` for one that could not be read.
+    pub found: Vec<Option<usize>>,
     /// The group that has them.
     pub group: Arc<Group>,
     /// Room among the batches that wait, given back with the batch.
@@ -79,16 +82,20 @@ impl Group {
     }
 
     /// The place of a position among the rows that were read.
-    pub fn find(&self, position: u64) -> std::result::Result<usize, Cause> {
-        self.positions.binary_search(&position).map_err(|_| match self.bad.get(&position) {
+    pub fn find(&self, position: u64) -> Option<usize> {
+        self.positions.binary_search(&position).ok()
+    }
+
+    /// Why a position is not among them.
+    pub fn why_not(&self, position: u64) -> Cause {
+        match self.bad.get(&position) {
             Some(cause) => cause.clone().into(),
             None => "it was not read".into(),
-        })
+        }
     }
 
     /// Bytes of a row once it is decoded.
-    pub fn decoded_bytes(&self, position: u64) -> usize {
-        let Ok(row) = self.find(position) else { return 0 };
+    pub fn decoded_bytes(&self, row: usize) -> usize {
         let of = |column: &Stored| match column {
             Stored::Encoded { shapes, .. } => {
                 let sizes = shapes.as_primitive_opt::<Int32Type>().map(|sizes| &sizes.values()[..]);
@@ -123,6 +130,42 @@ impl Group {
                 let elements = elements.slice(range.start, range.len());
                 Ok(Sample::known(elements, tensors.shape(row)))
             }
+        }
+    }
+
+    /// The one shape that encoded images of these rows have; `None` if a row is null, or if the
+    /// shapes differ.
+    pub fn shape_of(&self, column: usize, rows: impl Iterator<Item = usize>) -> Option<Shape> {
+        let Stored::Encoded { shapes, rows: samples, .. } = self.columns.get(column)? else {
+            return None;
+        };
+        let sizes = shapes.as_primitive_opt::<Int32Type>()?.values();
+        let mut common: Option<&[i32]> = None;
+        for row in rows {
+            let of_row = sizes.get(row * 3..row * 3 + 3)?;
+            if samples.is_null(row) || *common.get_or_insert(of_row) != of_row {
+                return None;
+            }
+        }
+        let sizes: Option<Vec<usize>> =
+            common?.iter().map(|size| usize::try_from(*size).ok()).collect();
+        Shape::new(&sizes?)
+    }
+
+    /// Decodes a row's image of the shape that [`Group::shape_of`] gave.
+    pub fn decode_into(
+        &self,
+        column: usize,
+        row: usize,
+        limits: &Limits,
+        shape: &Shape,
+        out: &mut [u8],
+    ) -> Result<(), Cause> {
+        match self.columns.get(column) {
+            Some(Stored::Encoded { files, .. }) => {
+                Ok(media::decode_into(files.value(row), limits, shape, out)?)
+            }
+            _ => Err("it was not read".into()),
         }
     }
 

@@ -14,6 +14,7 @@ mod group;
 mod loader;
 mod order;
 mod permutation;
+mod pool;
 mod queue;
 mod random;
 mod sample;

@@ -16,6 +16,7 @@ use zune_jpeg::errors::DecodeErrors;
 use super::MediaInfo;
 use super::MediaKind;
 use super::check_pixels;
+use super::check_shape;
 use super::truncated;
 use crate::error::Error;
 use crate::error::Result;
@@ -45,13 +46,30 @@ pub fn encode_jpeg(shape: &Shape, pixels: &[u8], quality: u8) -> Result<Vec<u8>>
 }
 
 pub(super) fn probe(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
-    Ok(open(bytes, limits)?.1)
+    Ok(open(bytes, bytes, limits)?.1)
 }
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(MediaInfo, Vec<u8>)> {
-    let (decoder, info) = open(bytes, limits)?;
-    let markers = ended(bytes)?;
-    Ok((info, whole(bytes, &markers, decoder, info)?))
+    let mut out = Vec::new();
+    let info = whole(bytes, &Markers::walk(bytes), limits, |info| {
+        out.resize(info.shape().elements(), 0);
+        Ok(&mut out)
+    })?;
+    Ok((info, out))
+}
+
+/// Decodes a picture of this shape into `out`, which has as many bytes.
+pub(super) fn decode_into(
+    bytes: &[u8],
+    limits: &Limits,
+    shape: &Shape,
+    out: &mut [u8],
+) -> Result<()> {
+    whole(bytes, &Markers::walk(bytes), limits, |info| {
+        check_shape(WHAT, info, shape)?;
+        Ok(out)
+    })?;
+    Ok(())
 }
 
 pub(super) fn verify_complete(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
@@ -60,39 +78,52 @@ pub(super) fn verify_complete(bytes: &[u8], limits: &Limits) -> Result<MediaInfo
 
 /// Decodes `rows` of a picture within its limits.
 pub(super) fn decode_rows(bytes: &[u8], limits: &Limits, rows: Range<usize>) -> Result<Vec<u8>> {
-    let (decoder, info) = open(bytes, limits)?;
-    let markers = ended(bytes)?;
-    let mut band = match shortened(bytes, &markers, info, rows.end) {
+    let (_, info) = open(bytes, bytes, limits)?;
+    let markers = Markers::walk(bytes);
+    let mut band = Vec::new();
+    match shortened(bytes, &markers, info, rows.end) {
         Some(short) => {
-            let (decoder, info) = open(&short, limits)?;
-            pixels(bytes, decoder, info)?
+            let (mut decoder, info) = open(&short, bytes, limits)?;
+            band.resize(info.shape().elements(), 0);
+            decoder.decode_into(&mut band).map_err(|error| failed(bytes, &error))?;
         }
-        None => whole(bytes, &markers, decoder, info)?,
-    };
+        None => {
+            whole(bytes, &markers, limits, |info| {
+                band.resize(info.shape().elements(), 0);
+                Ok(&mut band)
+            })?;
+        }
+    }
     let row = info.shape().iter().skip(1).product::<usize>();
     band.truncate(rows.end.saturating_mul(row));
     band.drain(..rows.start.saturating_mul(row).min(band.len()));
     Ok(band)
 }
 
-/// Decodes all pixels, with an error if the coded pixels end before the last row.
+/// Decodes all pixels to where `room` says, with an error if the coded pixels end before the last
+/// row.
 ///
 /// At an end marker that comes too early the decoder makes up the missing rows. Without the
 /// marker it complains; so a file of one scan is decoded with a few zeros in its place, as many
 /// as the decoder reads ahead.
-fn whole(
+fn whole<'a>(
     bytes: &[u8],
     markers: &Markers,
-    decoder: Decoder<'_>,
-    info: MediaInfo,
-) -> Result<Vec<u8>> {
-    let coded = markers.end.and_then(|end| bytes.get(..end)).filter(|_| markers.one_pass());
-    let Some(coded) = coded else {
-        return pixels(bytes, decoder, info);
+    limits: &Limits,
+    room: impl FnOnce(&MediaInfo) -> Result<&'a mut [u8]>,
+) -> Result<MediaInfo> {
+    let Some(end) = markers.end else {
+        // What is wrong with the header comes first.
+        open(bytes, bytes, limits)?;
+        return Err(truncated(WHAT, bytes, "no end-of-image marker"));
     };
-    let unended = [coded, &[0; 16]].concat();
-    let again = JpegDecoder::new_with_options(ZCursor::new(&unended[..]), *decoder.options());
-    pixels(bytes, again, info)
+    let unended = match bytes.get(..end).filter(|_| markers.one_pass()) {
+        Some(coded) => Some([coded, &[0; 16]].concat()),
+        None => None,
+    };
+    let (mut decoder, info) = open(unended.as_deref().unwrap_or(bytes), bytes, limits)?;
+    decoder.decode_into(room(&info)?).map_err(|error| failed(bytes, &error))?;
+    Ok(info)
 }
 
 /// The file with a frame header that ends the picture soon after row `end`, so that the decoder
@@ -115,15 +146,15 @@ fn shortened(bytes: &[u8], markers: &Markers, info: MediaInfo, end: usize) -> Op
 
 type Decoder<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
 
-/// Reads the header and checks sizes.
-fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Decoder<'a>, MediaInfo)> {
+/// Reads the header and checks sizes. `bytes` are a file, or what is decoded in its place.
+fn open<'a>(bytes: &'a [u8], file: &[u8], limits: &Limits) -> Result<(Decoder<'a>, MediaInfo)> {
     // The sides of a JPEG end at 65,535; how much is too much is for the limits to say.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::MAX)
         .set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(|error| failed(bytes, &error))?;
+    decoder.decode_headers().map_err(|error| failed(file, &error))?;
     let (Some((width, height)), Some(header), Some(coded)) =
         (decoder.dimensions(), decoder.info(), decoder.input_colorspace())
     else {
@@ -145,22 +176,8 @@ fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Decoder<'a>, MediaInfo)
         width: u32::try_from(width).unwrap_or(u32::MAX),
         channels,
     };
-    info.check(bytes.len(), limits)?;
+    info.check(file.len(), limits)?;
     Ok((decoder, info))
-}
-
-fn pixels(bytes: &[u8], mut decoder: Decoder<'_>, info: MediaInfo) -> Result<Vec<u8>> {
-    let mut pixels = vec![0; info.shape().elements()];
-    decoder.decode_into(&mut pixels).map_err(|error| failed(bytes, &error))?;
-    Ok(pixels)
-}
-
-fn ended(bytes: &[u8]) -> Result<Markers> {
-    let markers = Markers::walk(bytes);
-    match markers.end {
-        Some(_) => Ok(markers),
-        None => Err(truncated(WHAT, bytes, "no end-of-image marker")),
-    }
 }
 
 fn failed(bytes: &[u8], error: &DecodeErrors) -> Error {

@@ -119,6 +119,24 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<(Shape, Vec<u8>)> {
     Ok((info.shape(), pixels))
 }
 
+/// As [`decode`], into room that the caller has: of a picture whose shape is known, such as one of
+/// many that a batch takes.
+///
+/// # Errors
+/// As [`decode`]; [`Error::Damaged`] if the file is of another shape, or if `out` does not hold as
+/// many bytes as the shape says. On error `out` may hold anything.
+pub fn decode_into(bytes: &[u8], limits: &Limits, shape: &Shape, out: &mut [u8]) -> Result<()> {
+    if shape.checked_elements() != Some(out.len()) {
+        let reason = format!("{shape} does not fit in {} bytes", out.len());
+        return Err(Error::damaged("picture", reason));
+    }
+    let kind = detect(bytes)?;
+    guarded(kind, || match kind {
+        MediaKind::Jpeg => jpeg::decode_into(bytes, limits, shape, out),
+        MediaKind::Png => png::decode_into(bytes, limits, shape, out),
+    })
+}
+
 /// Decodes the part of a picture that `region` selects onto the end of `out`, in the region's
 /// order. `region` has three axes and lies inside the picture's shape.
 ///
@@ -177,7 +195,7 @@ fn detect(bytes: &[u8]) -> Result<MediaKind> {
 /// fact about the file as any other.
 fn guarded<T>(kind: MediaKind, decode: impl FnOnce() -> Result<T>) -> Result<T> {
     // Nothing outlives a decoder that gave up: its buffers are dropped here, and the caller's
-    // output is written only after it has succeeded.
+    // output is added to only after it has succeeded; what it was to fill may hold anything.
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
         let what = match kind {
             MediaKind::Jpeg => "JPEG",
@@ -189,6 +207,14 @@ fn guarded<T>(kind: MediaKind, decode: impl FnOnce() -> Result<T>) -> Result<T> 
 
 fn truncated(what: &'static str, bytes: &[u8], missing: &str) -> Error {
     Error::damaged(what, format!("truncated after {} bytes: {missing}", bytes.len()))
+}
+
+/// Checks that the header of a file says what is known of its picture.
+fn check_shape(what: &'static str, info: &MediaInfo, shape: &Shape) -> Result<()> {
+    if info.shape() == *shape {
+        return Ok(());
+    }
+    Err(Error::damaged(what, format!("it is {}, and {shape} is stored beside it", info.shape())))
 }
 
 /// Checks a picture that is to be encoded; returns height, width and channels.

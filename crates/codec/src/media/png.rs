@@ -18,6 +18,7 @@ use png::Transformations;
 use super::MediaInfo;
 use super::MediaKind;
 use super::check_pixels;
+use super::check_shape;
 use super::truncated;
 use crate::error::Error;
 use crate::error::Result;
@@ -56,6 +57,25 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(MediaInfo, Vec<u8
     let height = file.rows();
     let pixels = file.decode(height)?;
     Ok((file.info, pixels))
+}
+
+/// Decodes a picture of this shape into `out`, which has as many bytes.
+pub(super) fn decode_into(
+    bytes: &[u8],
+    limits: &Limits,
+    shape: &Shape,
+    out: &mut [u8],
+) -> Result<()> {
+    let mut file = open(bytes, limits)?;
+    check_shape(WHAT, &file.info, shape)?;
+    let height = file.rows();
+    let pixels = file.decode(height)?;
+    let (found, room) = (pixels.len(), out.len());
+    if found != room {
+        return Err(Error::damaged(WHAT, format!("{found} bytes of pixels for {room}")));
+    }
+    out.copy_from_slice(&pixels);
+    Ok(())
 }
 
 pub(super) fn verify_complete(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {

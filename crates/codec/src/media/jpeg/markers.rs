@@ -84,7 +84,7 @@ impl Markers {
 /// belong to entropy-coded data.
 fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
     loop {
-        let found = bytes.get(*at..)?.iter().position(|&byte| byte == 0xff)?;
+        let found = memchr::memchr(0xff, bytes.get(*at..)?)?;
         *at += found + 1;
         // A marker may be preceded by any number of fill bytes.
         while *bytes.get(*at)? == 0xff {
