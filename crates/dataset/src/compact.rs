@@ -126,7 +126,8 @@ impl Successor {
         Successor { pack, patch: Patch { ids, ..Patch::default() } }
     }
 
-    fn pointer(&self, stamp: u64, writer: &mut RegionWriter) -> Result<FragmentPointer> {
+    /// The fragment, whose rows were changed last by the commit of this number.
+    pub fn pointer(&self, stamp: u64, writer: &mut RegionWriter) -> Result<FragmentPointer> {
         let mut patch = self.patch.clone();
         let first_row_id = match patch.ids.as_slice() {
             [(first, _)] => {
@@ -271,7 +272,7 @@ impl Dataset {
     }
 
     /// The rows at positions in their order as new packs, with their row ids; `done` is told of rows.
-    async fn copied(
+    pub(crate) async fn copied(
         &self,
         rows: impl Iterator<Item = u64> + Send,
         done: &mut (dyn FnMut(u64) + Send),

@@ -4,29 +4,32 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakebed_format::Tree;
 use lakebed_format::entry::Change;
+use roaring::RoaringTreemap;
 
 use super::OpenView;
-use super::copy::Batches;
 use crate::commit;
 use crate::commit::Proposal;
 use crate::commit::Proposed;
+use crate::compact::Successor;
 use crate::dataset::Dataset;
+use crate::edit::RegionWriter;
 use crate::error::Error;
 use crate::error::Result;
 use crate::refs;
-use crate::write::Append;
-use crate::write::Packs;
+use crate::tree_edit::NewObjects;
 
 struct Begin<'a> {
     view: &'a OpenView,
     name: &'a str,
-    append: Append,
+    fragments: Vec<Successor>,
+    /// The last commit that changed one of the rows.
+    stamp: u64,
 }
 
 impl Begin<'_> {
     fn proposed(&self, head: &Dataset) -> Result<Proposed> {
         let of = &self.view.dataset;
-        head.check_fence(self.append.packs.iter().map(|pack| pack.object))?;
+        head.check_fence(self.fragments.iter().map(|fragment| fragment.pack.object))?;
         head.check_retained(of.version())?;
         let mut entry = head.successor();
         if let Some(version) = entry.refs.get(self.name) {
@@ -37,10 +40,18 @@ impl Begin<'_> {
         entry.parents = vec![of.version()];
         entry.indexes = of.entry.indexes.clone();
         entry.transforms = of.entry.transforms.clone();
-        (entry.tree, entry.rows) = (Tree::default(), 0);
-        let mut objects = Vec::new();
-        let rows = self.append.push(head, &mut entry, &mut objects)?;
-        entry.source = Some(self.view.source(rows));
+        (entry.tree, entry.rows) = (Tree::default(), self.view.len());
+        let mut objects = NewObjects::new();
+        let mut writer = RegionWriter::new(head);
+        let epoch = entry.epoch;
+        for fragment in &self.fragments {
+            let fragment = fragment.pointer(self.stamp, &mut writer)?;
+            let new = entry.tree.push(fragment, || head.shared.new_object(epoch))?;
+            objects
+                .extend(new.into_iter().map(|node| (node.pointer.object.key("meta"), node.bytes)));
+        }
+        objects.extend(writer.finish());
+        entry.source = Some(self.view.source(self.view.len()));
         entry.change = Change::CreateBranch { name: self.name.to_string(), version: of.version() };
         Ok(Proposed { entry, schema: Some((*of.schema).clone()), objects })
     }
@@ -55,15 +66,16 @@ impl Proposal for Begin<'_> {
 
 impl OpenView {
     /// Makes a branch that has exactly the view's rows in order, and returns the dataset on it. The
-    /// rows are copies with ids of their own, as they are stored: images are never decoded. One
-    /// commit, all or nothing. `progress` is told rows copied and rows in all.
-    ///
-    /// The branch follows the view's version, whose rows it has all replaced: to merge it is to
-    /// replace them there too. [`Dataset::purge`] of a row does not find its copies, whose ids differ.
+    /// rows are copied as they are stored, images are never decoded, and they are the same rows:
+    /// with their ids, so that [`Dataset::purge`] finds them there too, and a merge of the branch
+    /// deletes what the view left out and brings what was changed on it. One commit, all or nothing.
+    /// `progress` is told rows copied and rows in all.
     ///
     /// # Errors
-    /// [`Error::InvalidName`], [`Error::NameTaken`], [`Error::VersionExpired`] if the view was
-    /// deleted and its version given up meanwhile, damage, or an error of the commit.
+    /// [`Error::InvalidView`] for a view that has a row more than once, which a branch cannot:
+    /// [`OpenView::materialize_into`] can; [`Error::InvalidName`], [`Error::NameTaken`],
+    /// [`Error::VersionExpired`] if the view was deleted and its version given up meanwhile, damage,
+    /// or an error of the commit.
     pub fn materialize_branch<'a>(
         &'a self,
         name: &'a str,
@@ -76,16 +88,25 @@ impl OpenView {
             if let Some(version) = newest.log.refs.get(name) {
                 return Err(Error::NameTaken { name: name.to_string(), version });
             }
-            let (shared, columns) = (&newest.shared, &self.dataset.schema.columns);
-            let mut batches = Batches::new(self, 0);
-            let (mut packs, mut copied) = (Packs::default(), 0);
-            while let Some(batch) = batches.next().await? {
-                packs.write(shared, columns, batch.columns(), copied).await?;
-                copied += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
-                progress(copied, self.len());
+            let mut seen = RoaringTreemap::new();
+            if let Some(row_id) = self.view.row_ids.iter().find(|id| !seen.insert(**id)) {
+                let reason = format!(
+                    "view '{}' has the row of id {row_id} more than once, and a branch has each \
+                     row once: materialize it as a dataset",
+                    self.name
+                );
+                return Err(Error::InvalidView { reason });
             }
-            let append = Append::new(packs.finish().await?, columns.as_slice().into());
-            commit::commit(&newest, message, &Begin { view: self, name, append }).await
+            let fragments = self.dataset.fragments().await?;
+            let stamp = fragments.iter().map(|fragment| fragment.pointer.stamp).max().unwrap_or(0);
+            let (mut copied, all) = (0, self.len());
+            let mut count = |rows| {
+                copied += rows;
+                progress(copied, all);
+            };
+            let positions = self.positions().await?;
+            let fragments = self.dataset.copied(positions.into_iter(), &mut count).await?;
+            commit::commit(&newest, message, &Begin { view: self, name, fragments, stamp }).await
         })
     }
 }

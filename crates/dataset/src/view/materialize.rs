@@ -21,6 +21,10 @@ use crate::error::Result;
 use crate::options::Options;
 use crate::write::Append;
 
+/// Stored bytes after which a copy commits what it has, if no pack is full before: one that is
+/// stopped copies no more of them again.
+const CHECKPOINT_BYTES: u64 = 64 << 20;
+
 /// Some more rows of a copy.
 struct Checkpoint {
     append: Append,
@@ -50,7 +54,7 @@ impl Proposal for Checkpoint {
 impl OpenView {
     /// Copies the view's rows in order into a new dataset with the same columns, whose entries say
     /// where they come from ([`Dataset::source`]). Samples are copied as they are stored: images are
-    /// never decoded. Commits after each pack, so that a copy that was stopped goes on where it was
+    /// never decoded. Commits after each 64 MiB, so that a copy that was stopped goes on from there
     /// when it is begun again; one that is complete is returned as it is. `progress` is told rows
     /// copied, committed or not, and rows in all.
     ///
@@ -90,7 +94,7 @@ impl OpenView {
             while copied < all {
                 let first = copied;
                 let mut writer = target.append()?;
-                while !writer.has_finished_pack()
+                while !writer.has_written(CHECKPOINT_BYTES)
                     && let Some(batch) = batches.next().await?
                 {
                     writer.write(&batch).await?;

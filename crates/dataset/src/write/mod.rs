@@ -145,9 +145,10 @@ impl Writer {
         crate::commit::commit_keyed(&base, message, key, &append).await
     }
 
-    /// True if a pack is complete: a good moment for who commits now and then.
-    pub(crate) fn has_finished_pack(&self) -> bool {
-        self.packs.has_finished()
+    /// True if a pack is complete or so many bytes are stored: a good moment for who commits now and
+    /// then.
+    pub(crate) fn has_written(&self, bytes: u64) -> bool {
+        self.packs.has_finished() || self.packs.length() >= bytes
     }
 
     /// The rows as packs that wait for a commit.

@@ -49,6 +49,11 @@ impl Packs {
         !self.finished.is_empty()
     }
 
+    /// Stored bytes of the pack that is written, what waits for its page apart.
+    pub fn length(&self) -> u64 {
+        self.open.as_ref().map_or(0, PackWriter::length)
+    }
+
     /// All of them, durable.
     pub async fn finish(mut self) -> Result<Vec<PackPointer>> {
         if let Some(pack) = self.open {

@@ -111,8 +111,8 @@ async fn memory_is_bounded_by_bytes_not_by_rows() {
 #[tokio::test]
 async fn a_branch_has_exactly_the_views_rows() {
     let dataset = filled("mem://view-branch", 90).await;
-    let positions: Vec<u64> = (0..120).map(|i| i * 37 % 90).collect();
-    let new = view(ViewRows::Positions(positions));
+    let positions: Vec<u64> = (0..60).map(|i| i * 37 % 90).collect();
+    let new = view(ViewRows::Positions(positions.clone()));
     let dataset = dataset.save_view("mine", new, "").await.unwrap();
     // What comes later is not on the branch.
     let dataset = dataset.delete(&[1], "").await.unwrap();
@@ -120,32 +120,56 @@ async fn a_branch_has_exactly_the_views_rows() {
     let mut last = (0, 0);
     let branch = opened.materialize_branch("picked", "a branch", |a, b| last = (a, b)).await;
     let branch = branch.unwrap();
-    assert_eq!((branch.branch_name(), branch.num_rows(), last), ("picked", 120, (120, 120)));
+    assert_eq!((branch.branch_name(), branch.num_rows(), last), ("picked", 60, (60, 60)));
     let main = dataset.refresh().await.unwrap();
     assert_eq!((main.branch_name(), main.num_rows(), main.version()), ("main", 89, 5));
 
     let branch = Dataset::open("mem://view-branch@picked", options()).await.unwrap();
-    let expected = opened.take(0..120, &columns(opened.dataset())).await.unwrap();
+    let expected = opened.take(0..60, &columns(opened.dataset())).await.unwrap();
     assert_eq!(all(&branch).await, expected);
     assert_eq!((branch.samples_decoded(), dataset.samples_decoded()), (0, 0));
     let source = branch.source().unwrap();
-    assert_eq!((source.version, source.copied, source.view.as_str()), (3, 120, "mine"));
-    // New rows, with ids of their own, and a history that goes on from the view's version.
-    let row_ids = branch.row_ids_at(&(0..120).collect::<Vec<_>>()).await.unwrap();
-    assert!(row_ids.into_iter().eq(90..210));
+    assert_eq!((source.version, source.copied, source.view.as_str()), (3, 60, "mine"));
+    // The same rows, and a history that goes on from the view's version.
+    let row_ids = branch.row_ids_at(&(0..60).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(row_ids, positions);
     let log = branch.log(3).await.unwrap();
     assert_eq!(log.iter().map(|line| line.version).collect::<Vec<_>>(), [6, 3, 2]);
     // Commits go to the branch, and main stays as it is.
-    let branch = branch.delete(&[90], "").await.unwrap();
-    assert_eq!((branch.num_rows(), branch.branch_name()), (119, "picked"));
+    let branch = branch.delete(&[0], "").await.unwrap();
+    assert_eq!((branch.num_rows(), branch.branch_name()), (59, "picked"));
     assert_eq!(main.refresh().await.unwrap().version(), 5);
     assert_eq!(main.refresh().await.unwrap().source(), None);
     let taken = opened.materialize_branch("picked", "", |_, _| panic!()).await;
     assert!(matches!(taken, Err(Error::NameTaken { .. })));
-    // To merge it is to replace the rows, as its documentation says; main deleted one and they
-    // changed none of it.
+    // To merge it is to keep its rows only; of those main deleted one meanwhile.
+    let both = positions.iter().filter(|id| ![0, 1].contains(*id)).count();
     let merged = main.merge("picked", Policy::Fail, "").await.unwrap();
-    assert_eq!(merged.num_rows(), 119);
+    assert_eq!(merged.num_rows(), both as u64);
     let (merged, _) = merged.collect_garbage("", |_, _| {}).await.unwrap();
     assert!(merged.verify(|_, _| ()).await.unwrap().damage.is_empty());
+}
+
+#[tokio::test]
+async fn a_purge_finds_the_rows_of_a_branch_that_was_copied() {
+    let dataset = filled("mem://view-purge", 40).await;
+    let new = view(ViewRows::Positions((10..30).rev().collect()));
+    let dataset = dataset.save_view("some", new, "").await.unwrap();
+    let opened = dataset.view("some").await.unwrap();
+    opened.materialize_branch("copy", "", |_, _| {}).await.unwrap();
+    let (dataset, purged) = dataset.purge(&[12, 35], "").await.unwrap();
+    assert_eq!(purged.rows, [("copy".to_string(), 1), ("main".to_string(), 2)]);
+    assert_eq!(purged.names, ["some"]);
+    let copy = dataset.at_name("copy").await.unwrap();
+    assert_eq!(copy.positions_of(&[12, 13]).await.unwrap(), [None, Some(16)]);
+}
+
+#[tokio::test]
+async fn a_view_with_a_row_twice_is_no_branch() {
+    let dataset = filled("mem://view-twice", 10).await;
+    let new = view(ViewRows::Positions(vec![1, 2, 1]));
+    let dataset = dataset.save_view("twice", new, "").await.unwrap();
+    let opened = dataset.view("twice").await.unwrap();
+    let refused = opened.materialize_branch("copy", "", |_, _| panic!()).await.unwrap_err();
+    assert!(refused.to_string().contains("as a dataset"), "{refused}");
 }

@@ -201,12 +201,21 @@ impl History {
         }
         let name = self.some_view();
         let view = self.world.views[&name].clone();
-        let state = self.copied(&view, self.next_id);
-        self.next_id += state.rows.len() as u64;
+        // The rows are the same, with their ids.
+        let mut state = self.copied(&view, 0);
+        for ((id, _), of_view) in state.rows.iter_mut().zip(&view.ids) {
+            *id = *of_view;
+        }
         self.next_value += 1;
         let branch = format!("branch{}", self.next_value);
         let opened = self.dataset.view(&name).await.unwrap();
-        let made = opened.materialize_branch(&branch, "copies", |_, _| ()).await.unwrap();
+        let made = opened.materialize_branch(&branch, "copies", |_, _| ()).await;
+        let distinct: std::collections::BTreeSet<u64> = view.ids.iter().copied().collect();
+        if distinct.len() < view.ids.len() {
+            assert!(matches!(made, Err(lakebed_dataset::Error::InvalidView { .. })));
+            return false;
+        }
+        let made = made.unwrap();
         let number = *self.world.versions.last_key_value().unwrap().0 + 1;
         assert_eq!((made.version(), made.branch_name()), (number, branch.as_str()));
         self.world.versions.insert(number, state);
