@@ -18,6 +18,8 @@ mod catalogue;
 mod changes;
 #[path = "query/clauses.rs"]
 mod clauses;
+#[path = "query/collected.rs"]
+mod collected;
 #[path = "query/data.rs"]
 mod data;
 #[path = "query/deep.rs"]
@@ -32,6 +34,8 @@ mod errors;
 mod grouping;
 #[path = "query/histories.rs"]
 mod histories;
+#[path = "query/meetings.rs"]
+mod meetings;
 #[path = "query/numpy.rs"]
 mod numpy;
 #[path = "query/order.rs"]

@@ -102,6 +102,49 @@ async fn nothing_of_a_value_is_lost_on_the_way_to_its_column() {
 }
 
 #[tokio::test]
+async fn class_names_stand_for_codes_in_arrays_too() {
+    let s = session("update-names").await;
+    run(&s, "UPDATE SET labels = ['Plt', 'RBC'] WHERE id = 1").await;
+    run(&s, "UPDATE SET labels[0] = 'Plt' WHERE id = 2").await;
+    assert_eq!(
+        tql(&s, "SELECT labels WHERE id IN (1, 2)").await,
+        json!({ "labels": [["Plt", "RBC"], ["Plt"]] })
+    );
+    for (text, says) in [
+        ("UPDATE SET labels = ['Plt', 'cell'] WHERE id = 1", "cell"),
+        ("UPDATE SET labels[0] = 'cell' WHERE id = 2", "cell"),
+        ("UPDATE SET labels = 'Plt' WHERE id = 1", "as an array"),
+    ] {
+        let failed = s.execute(Language::Tql, text, &Parameters::new(), None).await.unwrap_err();
+        assert!(failed.render(text).contains(says), "{text}: {}", failed.render(text));
+    }
+}
+
+#[tokio::test]
+async fn parts_of_pictures_are_changed_without_loss() {
+    let s = session("update-pictures").await;
+    run(&s, "UPDATE SET images[0:2, 1:3, :] = 7, images[3, 4, 0] = id WHERE id IN (3, 2)").await;
+    // The picture of row 0 is of 10 but for its red corner; row 2 has none, and keeps none.
+    assert_eq!(
+        tql(
+            &s,
+            "SELECT SUM(images) AS s, images[0, :, 0] AS line, images[3, 4] AS last WHERE id = 3"
+        )
+        .await,
+        json!({
+            "s": [255 + 590 - 12 * 3 + (3 - 10)],
+            "line": [[255, 7, 7, 10, 10]],
+            "last": [[3, 10, 10]]
+        })
+    );
+    assert_eq!(tql(&s, "SELECT images WHERE id = 2").await, json!({ "images": [null] }));
+    assert_eq!(
+        tql(&s, "SELECT SUM(images) AS s WHERE id = 1").await,
+        json!({ "s": [255 + 20 * 59] })
+    );
+}
+
+#[tokio::test]
 async fn deleted_rows_are_gone_and_positions_follow() {
     let s = session("delete").await;
     let done = run(&s, "DELETE WHERE id IN (1, 5)").await;

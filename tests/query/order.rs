@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::data::dataset;
 use crate::data::session;
+use crate::data::sql;
 use crate::data::table;
 use crate::data::tql;
 
@@ -161,4 +162,23 @@ async fn a_constant_index_beyond_a_fixed_size_is_null_in_conditions() {
     let all = json!({ "id": [3, 1, 2, 5, 4] });
     assert_eq!(tql(&s, &format!("SELECT id WHERE NOT ({beyond})")).await, all);
     assert!(s.tql("SELECT SUM(boxes, keepdims => true)[1, 0 * id] AS x").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_computed_after_a_sort_keeps_its_order() {
+    // Batches of one row are many to the planner, which deals them out to all partitions.
+    let s = Session::builder().partitions(8).batch_size(1).build().unwrap();
+    s.set_current(dataset("computed-late").await);
+    let flat = |answer: serde_json::Value| answer["id"].clone();
+    for _ in 0..100 {
+        for (text, expected) in [
+            ("SELECT images[0:2] AS x, id LIMIT 3", json!([3, 1, 2])),
+            ("SELECT images[0:2] AS x, id ORDER BY id DESC LIMIT 4", json!([5, 4, 3, 2])),
+            ("SELECT SUM(images) AS x, id ORDER BY score", json!([1, 4, 3, 2, 5])),
+        ] {
+            assert_eq!(flat(tql(&s, text).await), expected, "{text}");
+        }
+        let text = "SELECT tensor_sum(images) AS x, id FROM dataset ORDER BY id DESC LIMIT 4";
+        assert_eq!(flat(sql(&s, text).await), json!([5, 4, 3, 2]), "{text}");
+    }
 }

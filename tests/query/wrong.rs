@@ -303,7 +303,11 @@ async fn types_and_arguments_of_functions() {
                 "DATE_TRUNC('day', score",
                 "DATE_TRUNC of `text` and `f32`",
             ),
-            ("SELECT MIN(score, captions) AS x", "MIN(score, captions", "MIN of `f32` and `text`"),
+            (
+                "SELECT MIN(score, captions) AS x",
+                "MIN(score, captions",
+                "AMIN: `text` is no integer",
+            ),
             (
                 "SELECT BM25_SIMILARITY(score, 'abc') AS x",
                 "BM25_SIMILARITY(score",

@@ -376,7 +376,13 @@ impl Rewriter<'_> {
         let mut percent = Token::make_keyword("FALSE");
         if self.word_is(0, &["LIMIT"]) {
             self.at += 1;
+            // As LIMIT elsewhere: below 0 is 0.
+            let minus = self.token(0).is_some_and(|t| t.token == Token::Minus);
+            self.at += usize::from(minus);
             limit = self.count("the number of rows to draw")?;
+            if minus && matches!(limit, Token::Number(..)) {
+                limit = Token::Number("0".to_string(), false);
+            }
             if self.word_is(0, &["PERCENT"]) {
                 self.at += 1;
                 percent = Token::make_keyword("TRUE");

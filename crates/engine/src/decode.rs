@@ -46,8 +46,15 @@ use lakebed_functions::TensorUdf;
 pub const TENSOR_DECODE: &str = "tensor_decode";
 
 /// Functions that read encoded samples as they are.
-const READS_ENCODED: [&str; 6] =
-    [TENSOR_DECODE, "tensor_shape", "tensor_size", "tensor_ndim", "tensor_dtype", "tensor_is_null"];
+const READS_ENCODED: [&str; 7] = [
+    TENSOR_DECODE,
+    "tensor_shape",
+    "tensor_size",
+    "tensor_ndim",
+    "tensor_dtype",
+    "tensor_is_null",
+    "tensor_readable",
+];
 
 /// `tensor_decode(x)`: encoded images as pixels `u8[height, width, channels]`; anything else as it
 /// is.

@@ -29,6 +29,7 @@ use lakebed_grammar::MAX_SUBQUERIES;
 use lakebed_grammar::Span;
 use lakebed_grammar::visit;
 
+use crate::branches;
 use crate::error::Error;
 use crate::error::plain_message;
 use crate::lower::walk;
@@ -63,7 +64,8 @@ pub(crate) async fn planning(
     }
     let message = plain_message(&error);
     let span = fault(&message, tree, state, language).await;
-    let span = span.or_else(|| Places::of(tree, language).find(&message));
+    let places = Places::of(tree, language);
+    let span = span.or_else(|| places.find(&message)).or_else(|| places.whole());
     with_advice(&message, span, language)
 }
 
@@ -72,7 +74,7 @@ pub(crate) fn late(error: DataFusionError, places: &Places) -> Error {
     match error.find_root() {
         DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
             let message = plain_message(&error);
-            let span = places.find(&message);
+            let span = places.find(&message).or_else(|| places.whole());
             with_advice(&message, span, places.language())
         }
         _ => Error::execution(error).placed(places),
@@ -112,6 +114,7 @@ pub(crate) async fn checked(
              parameters"
         );
     }
+    let plan = if language == Language::Tql { branches::meet(plan)? } else { plan };
     types::check(&plan, language)?;
     state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
     Ok(plan)

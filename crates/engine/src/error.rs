@@ -1,6 +1,7 @@
 //! What can be wrong with a query.
 
 use datafusion::error::DataFusionError;
+use lakebed_functions::FunctionError;
 use lakebed_grammar::Span;
 use lakebed_grammar::SyntaxError;
 use thiserror::Error as ThisError;
@@ -129,10 +130,21 @@ impl Error {
     /// The same error in the query's own words, with its place, if it failed while running and the
     /// place is known.
     pub(crate) fn placed(mut self, places: &Places) -> Error {
-        if let Error::Execution { message, span, .. } = &mut self
+        if let Error::Execution { message, span, source } = &mut self
             && span.is_none()
         {
             *span = places.find(message);
+            // What a dataset or a store says is about no part of the query.
+            let computed = match source.find_root() {
+                DataFusionError::Execution(_)
+                | DataFusionError::Plan(_)
+                | DataFusionError::ArrowError(..) => true,
+                DataFusionError::External(inner) => inner.is::<FunctionError>(),
+                _ => false,
+            };
+            if computed {
+                *span = span.or_else(|| places.whole());
+            }
             (*message, _) = spoken(message, places.language());
         }
         self

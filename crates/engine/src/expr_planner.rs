@@ -19,6 +19,7 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::planner::PlannerResult;
+use datafusion::logical_expr::planner::RawAggregateExpr;
 use datafusion::logical_expr::planner::RawBinaryExpr;
 use datafusion::logical_expr::planner::RawFieldAccessExpr;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -139,15 +140,37 @@ impl ExprPlanner for Operators {
         ))))
     }
 
+    /// Aggregates over rows that mean something else in TQL.
+    fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+        let ours = match self.language {
+            Language::Tql => lakebed_functions::aggregates::in_tql(&expr.func),
+            Language::Sql => None,
+        };
+        Ok(PlannerResult::Original(match ours {
+            Some(func) => RawAggregateExpr { func: Arc::new(func), ..expr },
+            None => expr,
+        }))
+    }
+
     fn plan_binary_op(
         &self,
         expr: RawBinaryExpr,
         schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         let (op, strict) = unmarked(&expr.op);
-        let expr = RawBinaryExpr { op, ..expr };
+        let mut expr = RawBinaryExpr { op, ..expr };
         let kinds = (self.kind(&expr.left, schema), self.kind(&expr.right, schema));
         let (Some(left), Some(right)) = kinds else { return Ok(PlannerResult::Original(expr)) };
+        if expr.op == BinaryOperator::StringConcat && self.language == Language::Tql {
+            for (side, kind) in [(&mut expr.left, left), (&mut expr.right, right)] {
+                if let (Kind::Json | Kind::Label, Some(readable)) =
+                    (kind, self.functions.get("tensor_readable"))
+                {
+                    let inner = std::mem::replace(side, Expr::Literal(ScalarValue::Null, None));
+                    *side = readable.call(vec![inner]);
+                }
+            }
+        }
         // Only two arrays have shapes that may differ; of all else a condition and what is shown
         // are one expression.
         let strict = strict && left == Kind::Tensor && right == Kind::Tensor;
@@ -230,7 +253,7 @@ pub(crate) fn function_of(op: &BinaryOperator) -> Option<&'static str> {
     })
 }
 
-/// The function that computes a comparison outside of conditions, where unequal shapes are an error
+/// The function that computes a comparison, AND or OR outside of conditions, where unequal shapes are an error
 /// (rule 10).
 pub(crate) fn strict_function_of(op: &BinaryOperator) -> Option<&'static str> {
     Some(match op {
@@ -240,17 +263,19 @@ pub(crate) fn strict_function_of(op: &BinaryOperator) -> Option<&'static str> {
         BinaryOperator::LtEq => "tensor_le_strict",
         BinaryOperator::Gt => "tensor_gt_strict",
         BinaryOperator::GtEq => "tensor_ge_strict",
+        BinaryOperator::And => "tensor_and_strict",
+        BinaryOperator::Or => "tensor_or_strict",
         _ => return None,
     })
 }
 
-/// What marks a comparison outside of conditions in a lowered tree. The planner's hook sees types
+/// What marks a comparison, AND or OR outside of conditions in a lowered tree. The planner's hook sees types
 /// and no clause, the lowering sees the clause and no types.
 const STRICT: &str = "strict";
 
-/// A comparison marked as one outside of conditions; other operators as they are.
+/// A comparison, AND or OR marked as one outside of conditions; other operators as they are.
 pub(crate) fn strict(op: BinaryOperator) -> BinaryOperator {
-    if is_comparison(&op) {
+    if is_comparison(&op) || is_logic(&op) {
         BinaryOperator::PGCustomBinaryOperator(vec![STRICT.to_string(), op.to_string()])
     } else {
         op
@@ -262,7 +287,7 @@ pub(crate) fn unmarked(op: &BinaryOperator) -> (BinaryOperator, bool) {
     if let BinaryOperator::PGCustomBinaryOperator(parts) = op
         && let [mark, sign] = parts.as_slice()
         && mark == STRICT
-        && let Some(op) = COMPARISONS.iter().find(|op| &op.to_string() == sign)
+        && let Some(op) = COMPARISONS.iter().chain(&LOGIC).find(|op| &op.to_string() == sign)
     {
         return (op.clone(), true);
     }
@@ -278,10 +303,13 @@ const COMPARISONS: [BinaryOperator; 6] = [
     BinaryOperator::GtEq,
 ];
 
-fn is_comparison(op: &BinaryOperator) -> bool {
+/// True for =, !=, <, <=, > and >=.
+pub(crate) fn is_comparison(op: &BinaryOperator) -> bool {
     COMPARISONS.contains(op)
 }
 
+const LOGIC: [BinaryOperator; 2] = [BinaryOperator::And, BinaryOperator::Or];
+
 fn is_logic(op: &BinaryOperator) -> bool {
-    matches!(op, BinaryOperator::And | BinaryOperator::Or)
+    LOGIC.contains(op)
 }

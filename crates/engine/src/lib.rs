@@ -7,6 +7,7 @@
 //! Read first: [`session`] (the front door), `lower` (what TQL means in DataFusion's terms),
 //! [`table`] (a snapshot as a table).
 
+mod branches;
 mod catalog;
 mod cost;
 pub mod decode;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::ast::Query;
+use datafusion::sql::sqlparser::ast::SetExpr;
 use datafusion::sql::sqlparser::ast::Spanned;
 use datafusion::sql::sqlparser::ast::Visitor;
 use lakebed_functions::aggregates::Draw;
@@ -22,6 +23,7 @@ use crate::lower::walk;
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
     calls: Arc<[(String, Span)]>,
+    whole: Option<Span>,
     language: Language,
 }
 
@@ -30,7 +32,12 @@ impl Places {
     pub fn of(tree: &Query, language: Language) -> Places {
         let mut found = Found { calls: Vec::new() };
         let _ = visit::query(tree, &mut found);
-        Places { calls: found.calls.into(), language }
+        Places { calls: found.calls.into(), whole: Span::from_sqlparser(tree.span()), language }
+    }
+
+    /// The query as a whole: what an error covers that no part of it is known to have made.
+    pub fn whole(&self) -> Option<Span> {
+        self.whole
     }
 
     /// What the query is written in.
@@ -80,6 +87,15 @@ struct Found {
 impl Visitor for Found {
     type Break = ();
 
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let SetExpr::SetOperation { op, .. } = query.body.as_ref()
+            && let Some(span) = Span::from_sqlparser(query.body.span())
+        {
+            self.calls.push((op.to_string(), span));
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         let names = match expr {
             Expr::Function(function) => {
@@ -96,6 +112,7 @@ impl Visitor for Found {
                 [name, also]
             }
             Expr::Subquery(_) => [Some("subquery".to_string()), None],
+            Expr::Case { .. } => [Some("CASE".to_string()), None],
             Expr::BinaryOp { op, .. } => {
                 let (op, strict) = unmarked(op);
                 let shown = strict_function_of(&op).filter(|_| strict);

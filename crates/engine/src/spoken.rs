@@ -8,7 +8,7 @@ use lakebed_core::TensorType;
 use lakebed_grammar::Language;
 
 /// How operators and helpers are written, by the name of what computes them.
-const SIGNS: [(&str, &str); 34] = [
+const SIGNS: [(&str, &str); 39] = [
     ("tensor_eq", "=="),
     ("tensor_ne", "!="),
     ("tensor_lt", "<"),
@@ -30,6 +30,11 @@ const SIGNS: [(&str, &str); 34] = [
     ("tensor_neg", "-"),
     ("tensor_and", "AND"),
     ("tensor_or", "OR"),
+    ("tensor_and_strict", "AND"),
+    ("tensor_or_strict", "OR"),
+    ("tensor_across_space", "ACROSS SPACE"),
+    ("tensor_readable", "a function of text"),
+    ("tensor_readable_text", "a function of text"),
     ("tensor_not", "NOT"),
     ("tensor_like", "LIKE"),
     ("tensor_ilike", "ILIKE"),

@@ -107,6 +107,12 @@ fn membership(within: &InSubquery, schema: &DFSchema) -> Result<()> {
 }
 
 fn is_weight(weight: &Expr, schema: &DFSchema) -> Result<()> {
+    let weight = match weight {
+        Expr::ScalarFunction(call) if call.name() == "tensor_cast" => {
+            call.args.first().unwrap_or(weight)
+        }
+        weight => weight,
+    };
     let Ok((_, field)) = weight.to_field(schema) else { return Ok(()) };
     let Some(ty) = TensorType::from_field(&field) else { return Ok(()) };
     if !ty.is_scalar() || ty.dtype == DType::Text {

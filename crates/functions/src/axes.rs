@@ -9,8 +9,12 @@ use lakebed_core::MAX_NDIM;
 use lakebed_core::Shape;
 use lakebed_core::TensorType;
 
+use crate::error::FunctionError;
+use crate::flat;
 use crate::function::Arg;
+use crate::function::TensorFunction;
 use crate::function::given;
+use crate::numbers::Numbers;
 use crate::numbers::to_type;
 use crate::value::Value;
 
@@ -186,6 +190,23 @@ pub fn planned(ty: &TensorType, args: &[Arg]) -> Result<Vec<Option<u32>>, String
         .filter(|(axis, _)| keepdims || !axes.has(*axis))
         .map(|(axis, dim)| if axes.has(axis) { Some(1) } else { *dim })
         .collect())
+}
+
+/// What a running call reduces: the numbers, and the dimensions; `None` if all elements of a row
+/// become one number, which then stand in one dimension where the value is a sequence.
+///
+/// # Errors
+/// Those of [`Value::numbers`], and [`crate::FunctionError::Argument`] for dimensions without sense.
+pub fn operand(
+    function: &impl TensorFunction,
+    args: &[Value],
+) -> Result<(Numbers, Option<Axes>), FunctionError> {
+    let Some(x) = args.first() else {
+        return Err(function.wrong_types(&[], "an argument is needed"));
+    };
+    let axes = running(x.ty()?, args).map_err(|reason| function.wrong_argument(reason))?;
+    let numbers = if axes.is_some() { x.numbers()? } else { flat::elements(x)? };
+    Ok((numbers, axes))
 }
 
 /// The dimensions that a running call reduces; `None` if it reduces all of them to one number.

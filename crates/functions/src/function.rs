@@ -54,6 +54,11 @@ pub trait TensorFunction: Debug + Send + Sync + 'static {
         most != usize::MAX && at >= fewest
     }
 
+    /// True if each element of a value is treated alone, so that of a sequence every item is.
+    fn per_item(&self) -> bool {
+        false
+    }
+
     /// Whether the same arguments always give the same result.
     fn volatility(&self) -> Volatility {
         Volatility::Immutable
@@ -135,6 +140,14 @@ impl Arg {
         match &self.literal {
             Some(value) => value.is_null(),
             None => self.field.is_nullable(),
+        }
+    }
+
+    /// May one of its items be null?
+    pub fn items_nullable(&self) -> bool {
+        match self.field.data_type() {
+            DataType::List(item) | DataType::LargeList(item) => item.is_nullable(),
+            _ => false,
         }
     }
 
@@ -268,9 +281,10 @@ impl Output {
     }
 }
 
-/// True if any argument that is given may be null.
+/// True if any argument that is given may be null, or hold a null among its items: to a function
+/// that looks at such a value as a whole it is null.
 pub fn any_nullable(args: &[Arg]) -> bool {
-    args.iter().any(|arg| !arg.is_untyped_null() && arg.nullable())
+    args.iter().any(|arg| !arg.is_untyped_null() && (arg.nullable() || arg.items_nullable()))
 }
 
 /// The argument at a place, if it is given.

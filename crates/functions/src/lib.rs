@@ -25,6 +25,7 @@ mod emptiness;
 pub mod entry;
 pub mod error;
 mod few;
+mod flat;
 pub mod function;
 #[cfg(test)]
 mod fuzz;
@@ -41,6 +42,7 @@ mod mix;
 mod native;
 mod numbers;
 mod order;
+mod per_item;
 mod permute;
 mod plain;
 #[cfg(test)]

@@ -28,6 +28,7 @@ use crate::error::Result;
 use crate::function::Arg;
 use crate::function::Output;
 use crate::function::TensorFunction;
+use crate::per_item;
 use crate::value::Value;
 
 /// A tensor function under DataFusion's trait. Two are equal if their names are.
@@ -108,7 +109,7 @@ impl TensorUdf {
 
     fn planned(&self, args: Vec<Arg>) -> Result<Output> {
         self.check_arity(args.len())?;
-        self.function().result(&typed(self.function(), args, |args| self.given(args)))
+        per_item::result(self.function(), &typed(self.function(), args, |args| self.given(args)))
     }
 }
 
@@ -210,7 +211,7 @@ impl ScalarUDFImpl for TensorUdf {
             let array = if rows == 0 {
                 new_empty_array(out.field.data_type())
             } else {
-                self.function().evaluate(&values, &out, rows)?
+                per_item::evaluate(self.function(), &values, &out, rows)?
             };
             if constant {
                 return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));

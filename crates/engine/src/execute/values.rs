@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
+use arrow::array::BinaryViewBuilder;
 use arrow::array::FixedSizeListArray;
 use arrow::array::ListArray;
 use arrow::array::StructArray;
@@ -16,9 +17,11 @@ use arrow::compute::cast_with_options;
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Float64Type;
+use arrow::datatypes::UInt8Type;
 use arrow::datatypes::UInt64Type;
 use arrow::util::display::array_value_to_string;
 use arrow_schema::Field;
+use lakebed_codec::media::encode_png;
 use lakebed_core::Column;
 use lakebed_core::DType;
 use lakebed_core::Layout;
@@ -79,6 +82,22 @@ fn converted_like(array: &ArrayRef, field: &Field, column: &Column) -> Result<Ar
                 return Err(mismatch());
             }
             tensor(array, given, &wanted, column)
+        }
+        (Layout::Fixed | Layout::Ragged, Layout::Encoded)
+            if given.dtype == DType::U8 && given.ndim() == 3 =>
+        {
+            pictures(array, given, &wanted, column)
+        }
+        (Layout::Sequence(inner), Layout::Ragged) if inner.is_scalar() && wanted.ndim() == 1 => {
+            vectors(array, inner, &wanted, column)
+        }
+        (Layout::Scalar, Layout::Fixed | Layout::Ragged) if !is_text(&wanted.dtype) => {
+            let reason = format!(
+                "{given} is given where {wanted} is stored: write the elements as an array, \
+                 [a, b], or set a part, {}[0] = a",
+                column.name
+            );
+            Err(refuse(column, &reason))
         }
         _ => Err(mismatch()),
     }
@@ -152,6 +171,70 @@ fn check_codes(array: &ArrayRef, column: &Column) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Pixels as pictures are stored: as PNG, which loses nothing of what was changed.
+fn pictures(
+    array: &ArrayRef,
+    given: TensorType,
+    wanted: &TensorType,
+    column: &Column,
+) -> Result<ArrayRef> {
+    let failed = |reason: &dyn std::fmt::Display| refuse(column, &reason.to_string());
+    let tensors = TensorArray::try_new(given, array).map_err(|e| failed(&e))?;
+    let pixels = tensors.elements().as_primitive_opt::<UInt8Type>();
+    let pixels = pixels.ok_or_else(|| refuse(column, "it stores pixels of 8 bits"))?.values();
+    let mut files = BinaryViewBuilder::with_capacity(tensors.len());
+    let mut sizes = Vec::with_capacity(tensors.len() * 3);
+    for row in 0..tensors.len() {
+        if tensors.is_null(row) {
+            files.append_value([]);
+            sizes.extend([0; 3]);
+            continue;
+        }
+        let shape = tensors.shape(row);
+        let file = encode_png(&shape, pixels.get(tensors.range(row)).unwrap_or(&[]));
+        files.append_value(file.map_err(|e| failed(&e))?);
+        sizes.extend(shape.iter().map(|size| i32::try_from(*size).unwrap_or(i32::MAX)));
+    }
+    let DataType::Struct(fields) = wanted.data_type() else {
+        return Err(refuse(column, "it stores no pictures"));
+    };
+    let shapes = shape_array(sizes, 3, tensors.len()).map_err(|e| failed(&e))?;
+    let parts: Vec<ArrayRef> = vec![Arc::new(files.finish()), shapes];
+    let stored = StructArray::try_new(fields, parts, tensors.nulls().cloned());
+    Ok(Arc::new(stored.map_err(|e| failed(&e))?))
+}
+
+/// Lists of numbers or of class names as vectors.
+fn vectors(
+    array: &ArrayRef,
+    item: &TensorType,
+    wanted: &TensorType,
+    column: &Column,
+) -> Result<ArrayRef> {
+    let failed = |reason: &dyn std::fmt::Display| refuse(column, &reason.to_string());
+    let Some(lists) = array.as_list_opt::<i32>() else {
+        return Err(refuse(column, "it stores vectors"));
+    };
+    if lists.values().null_count() > 0 {
+        return Err(refuse(column, "an array that is stored holds no null"));
+    }
+    let codes = scalar(lists.values(), item, column)?;
+    let DataType::Struct(fields) = wanted.data_type() else {
+        return Err(refuse(column, "it stores no vectors"));
+    };
+    let DataType::List(element) = fields[0].data_type() else {
+        return Err(refuse(column, "it stores no numbers"));
+    };
+    let lengths: Vec<i32> = (0..lists.len())
+        .map(|row| if lists.is_null(row) { 0 } else { lists.value_length(row) })
+        .collect();
+    let data = ListArray::try_new(Arc::clone(element), lists.offsets().clone(), codes, None);
+    let shapes = shape_array(lengths, 1, lists.len()).map_err(|e| failed(&e))?;
+    let parts: Vec<ArrayRef> = vec![Arc::new(data.map_err(|e| failed(&e))?), shapes];
+    let stored = StructArray::try_new(fields, parts, lists.nulls().cloned());
+    Ok(Arc::new(stored.map_err(|e| failed(&e))?))
 }
 
 /// Tensors with elements of another type, or another layout.

@@ -67,9 +67,14 @@ pub(crate) fn in_order(call: &Function, entry: &Entry, scope: &Scope) -> Result<
     Ok(placed.into_iter().map(|expr| expr.unwrap_or_else(syntax::null)).collect())
 }
 
-/// True if a call names `axis` or `keepdims`.
+/// True if a call names `axis` or `keepdims`, or is MIN or MAX along an axis: `MAX(x, 0)`.
 pub(crate) fn reduces_inside(call: &Function) -> bool {
     let FunctionArguments::List(list) = &call.args else { return false };
+    let extreme =
+        ["min", "max"].iter().any(|name| call.name.to_string().eq_ignore_ascii_case(name));
+    if extreme && list.args.len() > 1 {
+        return true;
+    }
     list.args.iter().any(|argument| {
         written_name(argument).is_some_and(|(name, _)| {
             INSIDE.iter().any(|inside| name.value.eq_ignore_ascii_case(inside))

@@ -15,11 +15,13 @@ use datafusion::sql::sqlparser::ast::FunctionArguments;
 use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::ast::ObjectNamePart;
+use datafusion::sql::sqlparser::ast::Spanned;
 use datafusion::sql::sqlparser::ast::WindowType;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::tokenizer::Span as SourceSpan;
 use lakebed_core::nearest::nearest;
 use lakebed_functions::Entry;
+use lakebed_functions::aggregates::Collect;
 use lakebed_grammar::Span;
 
 use super::Lowering;
@@ -28,6 +30,7 @@ use super::by_row::SOURCE_POSITION;
 use super::expression::Clause;
 use super::expression::Place;
 use super::expression::RowNumber;
+use super::expression::text_literal;
 use super::syntax;
 use super::walk;
 use crate::error::Error;
@@ -75,6 +78,14 @@ const LATER: [(&str, &str); 2] = [
     ("sample_info", "select the columns that hold what you look for"),
 ];
 
+/// What stands between a value and a function of SQL that reads it.
+const READABLE: &str = "tensor_readable";
+const READABLE_TEXT: &str = "tensor_readable_text";
+
+/// Functions of SQL that would read the print of an array.
+const OF_ONE_TEXT: [&str; 5] =
+    ["character_length", "char_length", "length", "octet_length", "bit_length"];
+
 /// How many rows a call looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -119,7 +130,8 @@ impl Lowering<'_> {
             SOURCE_POSITION => return source_position(at, place),
             "random" => return self.random(function, at, place),
             "if" => return self.choice(function, at, place),
-            "len" => return self.renamed(function, "character_length", place),
+            "coalesce" | "ifnull" | "nvl" => return self.first_known(function, at, place),
+            "nullif" => return self.null_if(function, at, place),
             "sum_weight" | "max_weight" => {
                 let call = Expr::Function(function.clone());
                 return self.weights(&name, &walk::plain_arguments(function), &call, place);
@@ -144,19 +156,38 @@ impl Lowering<'_> {
             let arguments = self.values(&arguments, place)?;
             let written = function.name.0.first().and_then(ObjectNamePart::as_ident);
             let span = written.map_or(span, |ident| ident.span);
-            // EQUALS(a, b) is a == b.
-            let udf = match strict_function_of(&BinaryOperator::Eq) {
-                Some(strict) if entry.udf == "tensor_eq" && !place.in_condition => strict,
-                _ => entry.udf,
+            // EQUALS(a, b) is a == b, LOGICAL_AND(a, b) is a AND b.
+            let operator = match entry.udf {
+                "tensor_eq" => Some(BinaryOperator::Eq),
+                "tensor_and" => Some(BinaryOperator::And),
+                "tensor_or" => Some(BinaryOperator::Or),
+                _ => None,
             };
+            let strict = operator.as_ref().and_then(strict_function_of);
+            let udf = strict.filter(|_| !place.in_condition).unwrap_or(entry.udf);
             return Ok(syntax::call(udf, span, arguments));
         }
-        let known = self.functions.scalar.contains(&name)
-            || (self.functions.window.contains(&name) && function.over.is_some());
-        if !known {
-            return Err(self.unknown(function, &name, at));
+        if self.functions.window.contains(&name) && function.over.is_some() {
+            return self.renamed(function, &name, place);
         }
-        self.renamed(function, &name, place)
+        let name = if name == "len" { "character_length" } else { name.as_str() };
+        if !self.functions.scalar.contains(name) {
+            return Err(self.unknown(function, name, at));
+        }
+        let mut call = self.renamed(function, name, place)?;
+        let readable = if OF_ONE_TEXT.contains(&name) { READABLE_TEXT } else { READABLE };
+        if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = &mut call
+            && lakebed_functions::by_udf_name(name).is_none()
+        {
+            for argument in &mut list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument
+                    && !is_written(expr)
+                {
+                    *expr = syntax::call(readable, expr.span(), vec![expr.clone()]);
+                }
+            }
+        }
+        Ok(call)
     }
 
     fn unknown(&self, function: &Function, name: &str, at: Option<Span>) -> Error {
@@ -181,17 +212,43 @@ impl Lowering<'_> {
             return Err(Error::planning("IF takes a condition and two values", at)
                 .with_help("write IF(condition, value, other)"));
         };
-        let when = CaseWhen {
-            condition: self.predicate(condition, place)?,
-            result: self.value(then, place)?,
+        let condition = self.predicate(condition, place)?;
+        let results = vec![self.value(then, place)?, self.value(otherwise, place)?];
+        Ok(case(vec![condition], meeting(results)))
+    }
+
+    /// `COALESCE(a, b, ...)`: the first that is not null.
+    fn first_known(
+        &mut self,
+        function: &Function,
+        at: Option<Span>,
+        place: &Place,
+    ) -> Result<Expr> {
+        refuse_clauses(function, "coalesce", at)?;
+        let results = self.values(walk::plain_arguments(function), place)?;
+        if results.is_empty() {
+            return Err(Error::planning("COALESCE takes values", at)
+                .with_help("write COALESCE(value, other)"));
+        }
+        let known = |value: &Expr| Expr::IsNotNull(Box::new(Expr::Nested(Box::new(value.clone()))));
+        let conditions = results.iter().take(results.len() - 1).map(known).collect();
+        Ok(case(conditions, meeting(results)))
+    }
+
+    /// `NULLIF(a, b)`: a, or null where it is b.
+    fn null_if(&mut self, function: &Function, at: Option<Span>, place: &Place) -> Result<Expr> {
+        refuse_clauses(function, "nullif", at)?;
+        let [value, other] = walk::plain_arguments(function)[..] else {
+            return Err(Error::planning("NULLIF takes two values", at)
+                .with_help("write NULLIF(value, what_stands_for_null)"));
         };
-        Ok(Expr::Case {
-            case_token: AttachedToken::empty(),
-            end_token: AttachedToken::empty(),
-            operand: None,
-            conditions: vec![when],
-            else_result: Some(Box::new(self.value(otherwise, place)?)),
-        })
+        let equal = Expr::BinaryOp {
+            left: Box::new(Expr::Nested(Box::new(value.clone()))),
+            op: BinaryOperator::Eq,
+            right: Box::new(Expr::Nested(Box::new(other.clone()))),
+        };
+        let condition = self.predicate(&equal, place)?;
+        Ok(case(vec![condition], vec![syntax::null(), self.value(value, place)?]))
     }
 
     fn aggregate(
@@ -215,6 +272,17 @@ impl Lowering<'_> {
             self.refuse_nested(function, name)?;
         }
         let inside = Place { in_aggregate: true, ..place.clone() };
+        if name == "array_agg"
+            && let Some(position) = collects(function, place)
+        {
+            // The rows of a group in their order, and what they are: names of classes, shapes.
+            let mut call = self.renamed(function, Collect::NAME, &inside)?;
+            if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = &mut call
+            {
+                list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(position)));
+            }
+            return Ok(call);
+        }
         self.renamed(function, name, &inside)
     }
 
@@ -289,6 +357,69 @@ impl Lowering<'_> {
         }
         lowered.within_group = self.sort_keys(&function.within_group, place)?;
         Ok(Expr::Function(lowered))
+    }
+}
+
+/// The position by which ARRAY_AGG(x) collects; `None` where it has an order of its own, takes each
+/// value once, or looks at rows of several tables.
+fn collects(function: &Function, place: &Place) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let plain = list.duplicate_treatment.is_none()
+        && list.clauses.is_empty()
+        && list.args.len() == 1
+        && function.over.is_none()
+        && function.within_group.is_empty()
+        && function.null_treatment.is_none();
+    match place.scope.relations.as_slice() {
+        [only] if plain => only.position(),
+        _ => None,
+    }
+}
+
+/// The results of conditions, and the one that is left if none holds.
+fn case(conditions: Vec<Expr>, results: Vec<Expr>) -> Expr {
+    let mut results = results.into_iter();
+    let whens: Vec<CaseWhen> = conditions
+        .into_iter()
+        .zip(results.by_ref())
+        .map(|(condition, result)| CaseWhen { condition, result })
+        .collect();
+    let otherwise = results.next();
+    match otherwise {
+        Some(only) if whens.is_empty() => only,
+        otherwise => Expr::Case {
+            case_token: AttachedToken::empty(),
+            end_token: AttachedToken::empty(),
+            operand: None,
+            conditions: whens,
+            else_result: otherwise.map(Box::new),
+        },
+    }
+}
+
+/// Branches of which one is a written text are texts: class labels their names, JSON what it says.
+/// Where types alone tell, [`crate::branches`] does.
+pub(crate) fn meeting(mut results: Vec<Expr>) -> Vec<Expr> {
+    if results.iter().any(|result| text_literal(result).is_some()) {
+        results = results.into_iter().map(readable).collect();
+    }
+    results
+}
+
+/// A class label as its name, JSON as what it says; anything else as it is.
+pub(crate) fn readable(value: Expr) -> Expr {
+    if is_written(&value) {
+        return value;
+    }
+    syntax::call(READABLE, value.span(), vec![value])
+}
+
+/// True for constants, which are neither labels nor JSON.
+fn is_written(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(_) | Expr::TypedString(_) | Expr::Interval(_) => true,
+        Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => is_written(expr),
+        _ => false,
     }
 }
 

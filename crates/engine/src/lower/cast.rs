@@ -1,5 +1,6 @@
 //! The types that CAST takes.
 
+use datafusion::sql::sqlparser::ast::DataType;
 use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::ast::Spanned;
 use lakebed_core::nearest::nearest;
@@ -39,6 +40,20 @@ const TYPES: [&str; 29] = [
     "timestamp",
     "binary",
 ];
+
+/// True for the types of texts.
+pub(crate) fn is_text(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Text
+            | DataType::String(_)
+            | DataType::Varchar(_)
+            | DataType::Char(_)
+            | DataType::CharVarying(_)
+            | DataType::CharacterVarying(_)
+            | DataType::Character(_)
+    )
+}
 
 /// The error for a type that there is not.
 pub(crate) fn unknown_type(name: &ObjectName) -> Error {

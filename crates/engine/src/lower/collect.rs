@@ -65,7 +65,8 @@ impl Lowering<'_> {
             let arguments = vec![column(name), column(POSITION)];
             let mut sequence = syntax::call(Collect::NAME, empty, arguments);
             if across == Some(Across::Space) {
-                sequence = syntax::call("tensor_across_space", empty, vec![sequence]);
+                let at = keys.first().map_or(empty, Spanned::span);
+                sequence = syntax::call("tensor_across_space", at, vec![sequence]);
             }
             collected.push(syntax::aliased(sequence, name, empty));
         }

@@ -17,6 +17,8 @@ use lakebed_grammar::Span;
 use lakebed_grammar::subscript::as_subscript;
 
 use super::Lowering;
+use super::call::meeting;
+use super::call::readable;
 use super::query::Carry;
 use super::scope::Found;
 use super::scope::Scope;
@@ -24,6 +26,7 @@ use super::scope::span_of;
 use super::syntax;
 use crate::error::Error;
 use crate::error::Result;
+use crate::expr_planner::is_comparison;
 use crate::expr_planner::strict;
 
 /// Which clause an expression stands in.
@@ -136,10 +139,18 @@ impl Lowering<'_> {
                     };
                     whens.push(CaseWhen { condition, result: self.value(&when.result, place)? });
                 }
-                let otherwise = match else_result {
+                let mut otherwise = match else_result {
                     Some(otherwise) => Some(Box::new(self.value(otherwise, place)?)),
                     None => None,
                 };
+                let results = whens.iter().map(|when| when.result.clone());
+                let results: Vec<Expr> =
+                    results.chain(otherwise.iter().map(|other| other.as_ref().clone())).collect();
+                let mut met = meeting(results).into_iter();
+                for (when, result) in whens.iter_mut().zip(met.by_ref()) {
+                    when.result = result;
+                }
+                otherwise = met.next().map(Box::new);
                 Expr::Case {
                     case_token: case_token.clone(),
                     end_token: end_token.clone(),
@@ -159,13 +170,19 @@ impl Lowering<'_> {
             {
                 return Err(super::cast::unknown_type(name));
             }
-            Expr::Cast { kind, expr: inner, data_type, array, format } => Expr::Cast {
-                kind: kind.clone(),
-                expr: Box::new(self.value(inner, place)?),
-                data_type: data_type.clone(),
-                array: *array,
-                format: format.clone(),
-            },
+            Expr::Cast { kind, expr: inner, data_type, array, format } => {
+                let value = match super::cast::is_text(data_type) {
+                    true => self.read(inner, place)?,
+                    false => self.value(inner, place)?,
+                };
+                Expr::Cast {
+                    kind: kind.clone(),
+                    expr: Box::new(value),
+                    data_type: data_type.clone(),
+                    array: *array,
+                    format: format.clone(),
+                }
+            }
             Expr::Array(array) => self.array(&array.elem, span, place)?,
             Expr::Function(function) => match as_subscript(expr) {
                 Some((root, items)) => self.subscript(root, &items, span, place)?,
@@ -193,7 +210,7 @@ impl Lowering<'_> {
                 };
                 let (from, length) = (part(substring_from)?, part(substring_for)?);
                 Expr::Substring {
-                    expr: Box::new(self.value(inner, place)?),
+                    expr: Box::new(self.read(inner, place)?),
                     substring_from: from,
                     substring_for: length,
                     special: *special,
@@ -208,7 +225,7 @@ impl Lowering<'_> {
                 Expr::Trim {
                     trim_where: *trim_where,
                     trim_what: what,
-                    expr: Box::new(self.value(inner, place)?),
+                    expr: Box::new(self.read(inner, place)?),
                     trim_characters: trim_characters.clone(),
                 }
             }
@@ -219,8 +236,8 @@ impl Lowering<'_> {
                 syntax::call("tensor_floor", span, self.values([inner.as_ref()], place)?)
             }
             Expr::Position { expr: inner, r#in } => Expr::Position {
-                expr: Box::new(self.value(inner, place)?),
-                r#in: Box::new(self.value(r#in, place)?),
+                expr: Box::new(self.read(inner, place)?),
+                r#in: Box::new(self.read(r#in, place)?),
             },
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
                 return Err(Error::planning(
@@ -237,6 +254,11 @@ impl Lowering<'_> {
             }
         };
         Ok(lowered)
+    }
+
+    /// A value as SQL's functions of texts read it.
+    fn read(&mut self, expr: &Expr, place: &Place) -> Result<Expr> {
+        Ok(readable(self.value(expr, place)?))
     }
 
     /// Several values.
@@ -358,6 +380,16 @@ impl Lowering<'_> {
         let mut rights = Vec::new();
         let mut first = expr;
         while let Expr::BinaryOp { left, op, right } = first {
+            if let (true, Expr::BinaryOp { op: inner, right: middle, .. }) =
+                (is_comparison(op), left.as_ref())
+                && is_comparison(inner)
+            {
+                return Err(Error::planning(
+                    format!("{inner} and {op} stand side by side, which compares a truth value"),
+                    Span::from_sqlparser(first.span()),
+                )
+                .with_help(format!("write ... {inner} {middle} AND {middle} {op} {right}")));
+            }
             rights.push((op.clone(), right.as_ref()));
             first = left;
         }

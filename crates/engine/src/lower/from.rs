@@ -108,6 +108,12 @@ impl Lowering<'_> {
                     help: None,
                 });
             }
+            // DataFusion knows these by their long names.
+            lowered.join_operator = match lowered.join_operator {
+                JoinOperator::Semi(constraint) => JoinOperator::LeftSemi(constraint),
+                JoinOperator::Anti(constraint) => JoinOperator::LeftAnti(constraint),
+                other => other,
+            };
             if let JoinOperator::CrossJoin(JoinConstraint::On(_)) = &kind {
                 // The reference demands ON even here; with it the join is an inner one.
                 if let JoinOperator::CrossJoin(constraint) = lowered.join_operator {

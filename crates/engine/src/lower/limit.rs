@@ -160,15 +160,17 @@ pub(crate) fn count(expr: &Expr) -> Result<u64> {
     }
 }
 
-/// The whole part of a literal such as `12`, `2.7` or `1e3`; the largest count if it is larger.
+/// The whole part of a literal such as `12`, `2.7` or `1e3`; the largest count that plans hold if
+/// it is larger.
 fn whole(text: &str) -> Option<u64> {
+    const LARGEST: u64 = i64::MAX as u64;
     if let Ok(value) = text.parse::<u64>() {
-        return Some(value);
+        return Some(value.min(LARGEST));
     }
     let value: f64 = text.parse().ok()?;
     if !value.is_finite() || value < 0.0 {
         return None;
     }
     let digits = format!("{:.0}", value.trunc());
-    Some(digits.parse().unwrap_or(u64::MAX))
+    Some(digits.parse().map_or(LARGEST, |value: u64| value.min(LARGEST)))
 }

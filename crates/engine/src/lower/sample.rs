@@ -46,7 +46,8 @@ impl Lowering<'_> {
         let weight = self.weight(weight, &place)?;
         let count = match &sample.limit {
             Some(count) => {
-                syntax::as_double(syntax::number(format!("{:?}", limit::number(count)?)))
+                let count = limit::number(count)?.max(0.0);
+                syntax::as_double(syntax::number(format!("{count:?}")))
             }
             None => syntax::as_double(syntax::null()),
         };
@@ -134,7 +135,15 @@ impl Lowering<'_> {
                     Span::from_sqlparser(value.span),
                 ))
             }
-            other => self.value(other, place),
+            // A cast of ours knows what JSON holds.
+            other => {
+                let double = syntax::text("f64", other.span());
+                Ok(syntax::call(
+                    "tensor_cast",
+                    other.span(),
+                    vec![self.value(other, place)?, double],
+                ))
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod compute_in_scan;
 pub(crate) mod fetch_late;
+pub(crate) mod keep_order;
 pub(crate) mod late_projection;
 pub(crate) mod one_stream;
 pub(crate) mod origin;
@@ -13,5 +14,6 @@ pub(crate) mod strip;
 
 pub(crate) use compute_in_scan::ComputeInScan;
 pub(crate) use fetch_late::FetchLate;
+pub(crate) use keep_order::KeepOrder;
 pub(crate) use late_projection::LateProjection;
 pub(crate) use one_stream::OneStream;

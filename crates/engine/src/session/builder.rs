@@ -28,6 +28,7 @@ use crate::expr_planner::Operators;
 use crate::lower::FunctionNames;
 use crate::optimizer::ComputeInScan;
 use crate::optimizer::FetchLate;
+use crate::optimizer::KeepOrder;
 use crate::optimizer::LateProjection;
 use crate::optimizer::OneStream;
 use crate::planner::Planner;
@@ -191,7 +192,8 @@ impl SessionBuilder {
                 .with_optimizer_rule(Arc::new(LateProjection))
                 .with_optimizer_rule(Arc::new(ComputeInScan))
                 .with_optimizer_rule(Arc::new(FetchLate::with_node()))
-                .with_physical_optimizer_rule(Arc::new(OneStream));
+                .with_physical_optimizer_rule(Arc::new(OneStream))
+                .with_physical_optimizer_rule(Arc::new(KeepOrder { language }));
             builder.scalar_functions().get_or_insert_default().extend(functions);
             let aggregates = lakebed_functions::aggregates().into_iter().map(Arc::new);
             builder.aggregate_functions().get_or_insert_default().extend(aggregates);

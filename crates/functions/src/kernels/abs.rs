@@ -44,6 +44,10 @@ impl TensorFunction for Abs {
         (1, 1)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let Some(ty) = args.first().and_then(Arg::numeric) else {
             return Err(self.wrong_types(args, "it takes numbers"));

@@ -69,11 +69,8 @@ impl TensorFunction for All {
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
-        let Some(x) = args.first() else {
-            return Err(self.wrong_types(&[], "an argument is needed"));
-        };
-        let x = x.numbers()?;
-        match axes::running(x.ty(), args).map_err(|reason| self.wrong_argument(reason))? {
+        let (x, axes) = axes::operand(self, args)?;
+        match axes {
             None => by_row(
                 &x,
                 rows,

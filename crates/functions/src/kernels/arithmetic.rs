@@ -178,6 +178,10 @@ impl TensorFunction for Arithmetic {
         (2, 2)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let [a, b] = args else { return Err(self.wrong_types(args, "two operands are needed")) };
         if let Some(ty) = self.operation.native().and_then(|op| plain::result_type(op, a, b)) {

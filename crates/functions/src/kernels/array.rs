@@ -1,5 +1,7 @@
 //! `ARRAY[a, b, ...]` (rule 12).
 
+use std::sync::Arc;
+
 use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::StringViewBuilder;
@@ -184,7 +186,15 @@ impl TensorFunction for ArrayOf {
         }
         let mut dims = vec![Some(count)];
         dims.extend(inner);
-        let ty = TensorType::tensor(self.dtype(args, &types), dims);
+        let mut ty = TensorType::tensor(self.dtype(args, &types), dims);
+        if let Some(first) = types.first()
+            && ty.dtype == first.dtype
+            && types.iter().all(|other| other.classes == first.classes)
+            && !first.classes.is_empty()
+        {
+            ty.htype = first.htype;
+            ty.classes = Arc::clone(&first.classes);
+        }
         Ok(Output::tensor(ty, any_nullable(args)))
     }
 

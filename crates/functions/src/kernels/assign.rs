@@ -18,6 +18,7 @@ use crate::function::Arg;
 use crate::function::Output;
 use crate::function::TensorFunction;
 use crate::function::any_nullable;
+use crate::labels;
 use crate::numbers::Numbers;
 use crate::value::Value;
 
@@ -59,9 +60,16 @@ impl TensorFunction for Assign {
         let [x, text, value] = args else {
             return Err(self.wrong_types(args, "three arguments are needed"));
         };
-        let (Some(ty), Some(_)) = (x.numeric().filter(|ty| ty.ndim() > 0), value.numeric()) else {
+        let Some(ty) = x.numeric().filter(|ty| ty.ndim() > 0) else {
             return Err(self.wrong_types(args, "it puts numbers into a tensor of numbers"));
         };
+        match (value.text_literal(), x.classes()) {
+            (Some(name), Some(classes)) => {
+                labels::code(classes, name)?;
+            }
+            _ if value.numeric().is_some() => {}
+            _ => return Err(self.wrong_types(args, "it puts numbers into a tensor of numbers")),
+        }
         let subscripts = self.subscripts(text)?;
         subscript::result_type(ty, &subscripts)?;
         let plain = TensorType::tensor(ty.dtype.clone(), ty.dims.clone());
@@ -75,7 +83,16 @@ impl TensorFunction for Assign {
             return Err(self.wrong_types(&[], "three arguments are needed"));
         };
         let subscripts = self.subscripts(&text.arg)?;
-        let (x, value, ty) = (x.numbers()?, value.numbers()?, out.ty()?);
+        let value = match (value.arg.text_literal(), x.arg.classes()) {
+            (Some(name), Some(classes)) => {
+                let code = labels::code(classes, name)?;
+                let field = arrow::datatypes::Field::new("code", code.data_type(), false);
+                let arg = Arg::new(std::sync::Arc::new(field), Some(code.clone()));
+                Value { arg, array: code.to_array()?, constant: true }.numbers()?
+            }
+            _ => value.numbers()?,
+        };
+        let (x, ty) = (x.numbers()?, out.ty()?);
         let old = x.elements_as(&ty.dtype.to_arrow())?.to_data();
         let new = value.elements_as(&ty.dtype.to_arrow())?.to_data();
         let room = x.window(rows).len();

@@ -48,6 +48,10 @@ impl TensorFunction for Atan2 {
         (2, 2)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let (Some(y), Some(x)) =
             (args.first().and_then(number_type), args.get(1).and_then(number_type))

@@ -47,6 +47,10 @@ impl TensorFunction for Between {
         (3, 3)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let [x, low, high] = args else {
             return Err(self.wrong_types(args, "three arguments are needed"));

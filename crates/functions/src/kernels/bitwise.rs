@@ -137,6 +137,10 @@ impl TensorFunction for Bitwise {
         (self.entry.parameters.len(), self.entry.parameters.len())
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let types: Option<Vec<&TensorType>> = args.iter().map(Arg::numeric).collect();
         let types = types.filter(|types| types.iter().all(|ty| has_bits(ty)));

@@ -4,14 +4,17 @@ use std::str::FromStr;
 
 use arrow::array::Array;
 use arrow::array::ArrayRef;
+use arrow::array::new_null_array;
 use arrow::compute::CastOptions;
 use arrow::compute::cast_with_options;
 use arrow::datatypes::DataType;
+use datafusion_common::ScalarValue;
 use datafusion_expr::Expr;
 use datafusion_expr::simplify::ExprSimplifyResult;
 use datafusion_expr::simplify::SimplifyContext;
 use lakebed_core::DType;
 use lakebed_core::TensorType;
+use serde_json::Value as Json;
 
 use crate::assemble::Rows;
 use crate::assemble::assemble;
@@ -22,6 +25,7 @@ use crate::function::Arg;
 use crate::function::Output;
 use crate::function::TensorFunction;
 use crate::function::any_nullable;
+use crate::json::Documents;
 use crate::native;
 use crate::value::Value;
 
@@ -83,16 +87,22 @@ impl TensorFunction for Cast {
         (2, 2)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let dtype = self.target(args)?;
         let dims = match args.first() {
             Some(x) if x.numeric().is_some() => {
                 x.numeric().map(|ty| ty.dims.clone()).unwrap_or_default()
             }
-            Some(x) if native::is_plain(x) && !x.is_json() => Vec::new(),
+            Some(x) if native::is_plain(x) => Vec::new(),
             _ => return Err(self.wrong_types(args, "it casts numbers")),
         };
-        Ok(Output::tensor(TensorType::tensor(dtype, dims), any_nullable(args)))
+        // JSON null is null.
+        let nullable = any_nullable(args) || args.first().is_some_and(Arg::is_json);
+        Ok(Output::tensor(TensorType::tensor(dtype, dims), nullable))
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
@@ -102,6 +112,9 @@ impl TensorFunction for Cast {
         let ty = out.ty()?;
         let target = ty.dtype.to_arrow();
         let options = CastOptions { safe: true, ..CastOptions::default() };
+        if x.arg.is_json() {
+            return self.of_json(x, &target, &ty.dtype, rows);
+        }
         if x.arg.numeric().is_none() {
             let array = cast_with_options(&x.array, &target, &options)?;
             if let Some(row) =
@@ -139,7 +152,10 @@ impl TensorFunction for Cast {
     ) -> Result<ExprSimplifyResult> {
         let target: DataType = self.target(args)?.to_arrow();
         Ok(match (exprs.as_slice(), args.first()) {
-            ([x, _], Some(arg)) if native::is_plain(arg) => {
+            // DataFusion's cast would keep the names of classes.
+            ([x, _], Some(arg))
+                if native::is_plain(arg) && !arg.is_json() && arg.classes().is_none() =>
+            {
                 let cast = native::cast(x.clone(), arg.field.data_type(), target);
                 ExprSimplifyResult::Simplified(cast)
             }
@@ -149,6 +165,52 @@ impl TensorFunction for Cast {
 }
 
 impl Cast {
+    /// The numbers and bools that JSON holds; its null is null.
+    fn of_json(
+        &self,
+        x: &Value,
+        target: &DataType,
+        dtype: &DType,
+        rows: usize,
+    ) -> Result<ArrayRef> {
+        if x.nulls(rows).is_some_and(|nulls| nulls.null_count() == rows) {
+            return Ok(new_null_array(target, rows));
+        }
+        let documents = Documents::try_new(x)?;
+        let options = CastOptions { safe: true, ..CastOptions::default() };
+        let mut values = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let document = if x.is_null(row) { Json::Null } else { documents.get(row)? };
+            let value = match &document {
+                Json::Null => ScalarValue::Null,
+                Json::Bool(value) => ScalarValue::from(*value),
+                Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+                    (Some(whole), _) => ScalarValue::from(whole),
+                    (_, Some(whole)) => ScalarValue::from(whole),
+                    _ => ScalarValue::from(number.as_f64().unwrap_or(f64::NAN)),
+                },
+                Json::String(text) => ScalarValue::from(text.trim()),
+                other => {
+                    let kind = if other.is_array() { "a list" } else { "an object" };
+                    return Err(self.wrong_row(row, format!("{kind} is no number")));
+                }
+            };
+            let cast = if value.is_null() {
+                ScalarValue::try_new_null(target)?
+            } else {
+                value.cast_to_with_options(target, &options)?
+            };
+            if cast.is_null() && !value.is_null() {
+                return Err(match document {
+                    Json::String(text) => self.wrong_row(row, format!("'{text}' is no {dtype}")),
+                    _ => self.unfit(row, dtype),
+                });
+            }
+            values.push(cast);
+        }
+        Ok(ScalarValue::iter_to_array(values)?)
+    }
+
     fn unfit(&self, row: usize, dtype: &DType) -> crate::error::FunctionError {
         self.wrong_row(row, format!("a value does not fit in {dtype}"))
     }

@@ -77,6 +77,10 @@ impl TensorFunction for Choose {
         (3, 3)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let [condition, a, b] = args else {
             return Err(self.wrong_types(args, "a condition and two values are needed"));

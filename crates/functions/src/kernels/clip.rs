@@ -101,6 +101,10 @@ impl TensorFunction for Clip {
         (1, 3)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let mut types = self.types(args)?;
         let ty = types.pop().unwrap_or(TensorType::scalar(DType::F64));

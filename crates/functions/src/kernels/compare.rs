@@ -263,6 +263,10 @@ impl TensorFunction for Compare {
         (2, 2)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let (dims, may_differ) = match (self.meeting(args)?, args) {
             (Meeting::Json | Meeting::Plain, _) => (Vec::new(), false),

@@ -35,6 +35,8 @@ use crate::numbers::with_few_numbers;
 use crate::relabel::with_dims;
 use crate::value::Value;
 
+use super::readable::READABLE;
+
 /// Values one after another along a dimension.
 #[derive(Debug)]
 pub struct Concat {
@@ -258,7 +260,12 @@ impl Concat {
 fn texts(values: &[Value], rows: usize) -> Result<ArrayRef> {
     let columns = values
         .iter()
-        .map(|value| Ok(cast(&value.array, &DataType::Utf8View)?))
+        .map(|value| {
+            // Class labels as their names, JSON as what it says.
+            let out = Output::from_field(&value.arg.field);
+            let read = READABLE.evaluate(std::slice::from_ref(value), &out, value.array.len())?;
+            Ok(cast(&read, &DataType::Utf8View)?)
+        })
         .collect::<Result<Vec<_>>>()?;
     let mut texts = StringViewBuilder::with_capacity(rows);
     let mut text = String::new();

@@ -18,6 +18,7 @@ use crate::function::TensorFunction;
 use crate::function::any_nullable;
 use crate::json;
 use crate::json::Documents;
+use crate::per_item;
 use crate::substring::holding;
 use crate::value::Value;
 use crate::value::any_null;
@@ -61,9 +62,8 @@ impl Contains {
         if scalar {
             return Err(self.wrong_types(args, "a scalar has no elements: compare with ="));
         }
-        let items = x.ty.as_ref().is_some_and(|ty| match &ty.layout {
-            Layout::Sequence(inner) => inner.is_scalar() && ty.dtype != DType::Json,
-            _ => ty.is_numeric(),
+        let items = x.ty.as_ref().is_some_and(|ty| {
+            ty.is_numeric() || matches!(&ty.layout, Layout::Sequence(inner) if inner.is_scalar())
         });
         if !items || !simple(item) {
             return Err(self.wrong_types(
@@ -71,7 +71,7 @@ impl Contains {
                 "it looks for one text in a text, or for one value in an array",
             ));
         }
-        compare::EQ.result(args)?;
+        per_item::result(&compare::EQ, args)?;
         Ok(Kind::Elements)
     }
 }
@@ -116,8 +116,8 @@ impl TensorFunction for Contains {
                 Ok(bool_rows(found, nulls))
             }
             Kind::Elements => {
-                let same = compare::EQ.result(&described)?;
-                let array = compare::EQ.evaluate(args, &same, rows)?;
+                let same = per_item::result(&compare::EQ, &described)?;
+                let array = per_item::evaluate(&compare::EQ, args, &same, rows)?;
                 let arg = Arg::new(Arc::new(Field::clone(&same.field)), None);
                 let same = Value { arg, array, constant: false };
                 Any.evaluate(&[same], out, rows)

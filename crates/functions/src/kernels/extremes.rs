@@ -64,6 +64,10 @@ impl TensorFunction for Extreme {
         (2, 2)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let [a, b] = args else { return Err(self.wrong_types(args, "two operands are needed")) };
         let (Some(x), Some(y)) = (a.numeric(), b.numeric()) else {

@@ -57,6 +57,10 @@ impl TensorFunction for JsonGet {
         (2, 2)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let fits = match args {
             [json, key] => {

@@ -115,6 +115,10 @@ impl TensorFunction for Like {
         (2, 2)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         self.check(args)?;
         let dims = args.first().and_then(|x| x.ty.as_ref()).map(|ty| ty.dims.clone());

@@ -31,6 +31,8 @@ use super::any::truths;
 #[derive(Debug)]
 pub struct Logic {
     operation: Operation,
+    /// Unequal shapes are an error (rule 10), not null: what a query shows must not hide them.
+    strict: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,11 +43,15 @@ enum Operation {
 }
 
 /// Element-wise AND.
-pub static AND: Logic = Logic { operation: Operation::And };
+pub static AND: Logic = Logic { operation: Operation::And, strict: false };
 /// Element-wise OR.
-pub static OR: Logic = Logic { operation: Operation::Or };
+pub static OR: Logic = Logic { operation: Operation::Or, strict: false };
 /// Element-wise XOR.
-pub static XOR: Logic = Logic { operation: Operation::Xor };
+pub static XOR: Logic = Logic { operation: Operation::Xor, strict: false };
+/// Element-wise AND of equal shapes.
+pub static AND_STRICT: Logic = Logic { operation: Operation::And, strict: true };
+/// Element-wise OR of equal shapes.
+pub static OR_STRICT: Logic = Logic { operation: Operation::Or, strict: true };
 
 static AND_ENTRY: Entry = Entry {
     tql: &["LOGICAL_AND"],
@@ -55,6 +61,24 @@ static AND_ENTRY: Entry = Entry {
     signature: "tensor_and(a, b) -> bool of the shape of a or b; in TQL: a AND b",
     help: "True where both elements are true or not zero. A single value meets every element of an array; two arrays need equal shapes, else the row is null.",
     example: "SELECT tensor_and(ARRAY[1, 2, 3] > 1, ARRAY[1, 2, 3] < 3) AS middle",
+};
+
+static AND_STRICT_ENTRY: Entry = Entry {
+    tql: &[],
+    udf: "tensor_and_strict",
+    signature: "tensor_and_strict(a, b) -> bool of the shape of a or b; in TQL: a AND b outside of conditions",
+    help: "As tensor_and, but arrays of unequal shapes are an error.",
+    example: "SELECT tensor_and_strict(ARRAY[1, 2] > 1, ARRAY[1, 2] < 3) AS middle",
+    ..AND_ENTRY
+};
+
+static OR_STRICT_ENTRY: Entry = Entry {
+    tql: &[],
+    udf: "tensor_or_strict",
+    signature: "tensor_or_strict(a, b) -> bool of the shape of a or b; in TQL: a OR b outside of conditions",
+    help: "As tensor_or, but arrays of unequal shapes are an error.",
+    example: "SELECT tensor_or_strict(ARRAY[1, 2] < 2, ARRAY[1, 2] > 2) AS ends",
+    ..OR_ENTRY
 };
 
 static OR_ENTRY: Entry = Entry {
@@ -89,15 +113,21 @@ static NOT_ENTRY: Entry = Entry {
 
 impl TensorFunction for Logic {
     fn entry(&self) -> &'static Entry {
-        match self.operation {
-            Operation::And => &AND_ENTRY,
-            Operation::Or => &OR_ENTRY,
-            Operation::Xor => &XOR_ENTRY,
+        match (self.operation, self.strict) {
+            (Operation::And, false) => &AND_ENTRY,
+            (Operation::And, true) => &AND_STRICT_ENTRY,
+            (Operation::Or, false) => &OR_ENTRY,
+            (Operation::Or, true) => &OR_STRICT_ENTRY,
+            (Operation::Xor, _) => &XOR_ENTRY,
         }
     }
 
     fn arity(&self) -> (usize, usize) {
         (2, 2)
+    }
+
+    fn per_item(&self) -> bool {
+        true
     }
 
     fn result(&self, args: &[Arg]) -> Result<Output> {
@@ -107,7 +137,7 @@ impl TensorFunction for Logic {
         };
         let (dims, may_differ) = shapes::compared(x, y);
         let ty = TensorType::tensor(DType::Bool, dims);
-        Ok(Output::tensor(ty, may_differ || any_nullable(args)))
+        Ok(Output::tensor(ty, (may_differ && !self.strict) || any_nullable(args)))
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
@@ -172,7 +202,7 @@ impl Logic {
     pub fn zip(&self, a: &Numbers, b: &Numbers, ty: &TensorType, rows: usize) -> Result<ArrayRef> {
         let (x, y) = (truths(a)?, truths(b)?);
         let (left, right) = ((a, &x[..]), (b, &y[..]));
-        let never = Stretch::Never;
+        let never = if self.strict { Stretch::Refused } else { Stretch::Never };
         let built = match self.operation {
             Operation::And => zip(left, right, ty, rows, never, |x, y| x & y),
             Operation::Or => zip(left, right, ty, rows, never, |x, y| x | y),
@@ -180,7 +210,7 @@ impl Logic {
         }?;
         match built {
             Ok(built) => built.finish(ty, bools),
-            Err(row) => Err(self.wrong_row(row, "the shapes differ")),
+            Err(row) => Err(self.wrong_row(row, shapes::differ(&a.shape(row), &b.shape(row)))),
         }
     }
 }
@@ -196,6 +226,10 @@ impl TensorFunction for Not {
 
     fn arity(&self) -> (usize, usize) {
         (1, 1)
+    }
+
+    fn per_item(&self) -> bool {
+        true
     }
 
     fn result(&self, args: &[Arg]) -> Result<Output> {

@@ -219,6 +219,10 @@ impl TensorFunction for Math {
         (1, 1)
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let Some(ty) = args.first().and_then(number_type) else {
             return Err(self.wrong_types(args, "it takes numbers"));

@@ -52,11 +52,7 @@ impl TensorFunction for Median {
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
-        let Some(x) = args.first() else {
-            return Err(self.wrong_types(&[], "an argument is needed"));
-        };
-        let (x, ty) = (x.numbers()?, out.ty()?);
-        let axes = axes::running(x.ty(), args).map_err(|reason| self.wrong_argument(reason))?;
+        let ((x, axes), ty) = (axes::operand(self, args)?, out.ty()?);
         let elements = x.elements_as(&arrow::datatypes::DataType::Float64)?;
         let values = slice_of::<Float64Type>(&elements)?;
         match axes {

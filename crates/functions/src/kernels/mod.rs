@@ -18,6 +18,7 @@ mod bm25_terms;
 mod box_convert;
 pub(crate) mod cast;
 mod choose;
+mod class_label;
 mod clip;
 pub mod compare;
 mod concat;
@@ -63,6 +64,7 @@ mod normalize_image;
 mod one_hot;
 mod predicates;
 mod random;
+mod readable;
 mod reduce;
 mod reduce_along;
 mod reshape;
@@ -78,11 +80,14 @@ mod spread;
 mod sqrt;
 mod square;
 mod template;
+mod to_json;
 mod transpose;
 mod truth;
 mod unique;
 
 use crate::function::TensorFunction;
+
+pub use sort_key::json_key;
 
 /// Every function, in the order in which help lists them.
 pub static ALL: &[&dyn TensorFunction] = &[
@@ -165,6 +170,7 @@ pub static ALL: &[&dyn TensorFunction] = &[
     &grayscale::Grayscale,
     &histogram::Histogram,
     &one_hot::OneHot,
+    &class_label::ClassLabel,
     &is_empty::IsEmpty,
     &nonzero::Nonzero,
     &measure::SIZE,
@@ -205,6 +211,8 @@ pub static ALL: &[&dyn TensorFunction] = &[
     &logic::AND,
     &logic::OR,
     &logic::XOR,
+    &logic::AND_STRICT,
+    &logic::OR_STRICT,
     &logic::Not,
     &truth::Truth,
     &slice::SLICE,
@@ -216,6 +224,10 @@ pub static ALL: &[&dyn TensorFunction] = &[
     &keys::Keys,
     &json_type::JsonType,
     &json_length::JsonLength,
+    &to_json::ToJson,
+    &to_json::JsonParse,
+    &readable::READABLE,
+    &readable::SINGLE,
     &contains_token::ContainsToken,
     &bm25_length::Bm25Length,
     &bm25_terms::Bm25Terms,

@@ -110,11 +110,7 @@ impl TensorFunction for Norm {
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
-        let Some(x) = args.first() else {
-            return Err(self.wrong_types(&[], "an argument is needed"));
-        };
-        let (x, ty) = (x.numbers()?, out.ty()?);
-        let axes = axes::running(x.ty(), args).map_err(|reason| self.wrong_argument(reason))?;
+        let ((x, axes), ty) = (axes::operand(self, args)?, out.ty()?);
         let call = Call { x: &x, axes, ty, rows };
         let elements = x.native()?;
         with_numbers!(elements, T, values => match self.power {

@@ -152,11 +152,7 @@ impl TensorFunction for Reduce {
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
-        let Some(x) = args.first() else {
-            return Err(self.wrong_types(&[], "an argument is needed"));
-        };
-        let x = x.numbers()?;
-        let axes = axes::running(x.ty(), args).map_err(|reason| self.wrong_argument(reason))?;
+        let (x, axes) = axes::operand(self, args)?;
         if let Some(axes) = axes {
             return self.along(&x, &axes, out.ty()?, rows);
         }

@@ -139,6 +139,10 @@ impl TensorFunction for Rounding {
         (1, self.entry.parameters.len())
     }
 
+    fn per_item(&self) -> bool {
+        true
+    }
+
     fn result(&self, args: &[Arg]) -> Result<Output> {
         let Some(ty) = args.first().and_then(number_type) else {
             return Err(self.wrong_types(args, "it takes numbers"));

@@ -141,7 +141,9 @@ impl TensorFunction for Slice {
             );
         }
         let sliced = self.result_type(ty, &self.subscripts(args)?)?;
-        Ok(Output::tensor(sliced, self.or_null || any_nullable(args)))
+        // A part of a sequence keeps its nulls; an item may be one.
+        let part = matches!(sliced.layout, Layout::Sequence(_)) && !args.iter().any(Arg::nullable);
+        Ok(Output::tensor(sliced, self.or_null || (!part && any_nullable(args))))
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
@@ -159,7 +161,9 @@ impl TensorFunction for Slice {
         }
         let ty = x.ty()?;
         match &ty.layout {
-            Layout::Sequence(inner) if !inner.is_scalar() && !x.is_stacked() => {
+            Layout::Sequence(inner)
+                if !x.is_stacked() && (!inner.is_scalar() || holds_nulls(&x.array)) =>
+            {
                 self.sequence(x, &subscripts, out, rows)
             }
             _ => self.tensor(x, &subscripts, out.ty()?, rows),
@@ -175,6 +179,11 @@ impl TensorFunction for Slice {
             _ => ExpressionPlacement::KeepInPlace,
         }
     }
+}
+
+/// True for lists with a null among their items.
+fn holds_nulls(array: &ArrayRef) -> bool {
+    array.as_list_opt::<i32>().is_some_and(|list| list.values().null_count() > 0)
 }
 
 impl Slice {

@@ -93,6 +93,13 @@ impl TensorFunction for SortKey {
     }
 }
 
+/// The bytes that a document sorts by.
+pub fn json_key(document: &Json) -> Vec<u8> {
+    let mut key = Vec::new();
+    push(document, &mut key);
+    key
+}
+
 fn push(value: &Json, key: &mut Vec<u8>) {
     match value {
         Json::Null => key.push(NULL),

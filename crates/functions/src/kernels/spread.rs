@@ -73,11 +73,7 @@ impl TensorFunction for Spread {
     }
 
     fn evaluate(&self, args: &[Value], out: &Output, rows: usize) -> Result<ArrayRef> {
-        let Some(x) = args.first() else {
-            return Err(self.wrong_types(&[], "an argument is needed"));
-        };
-        let (x, ty) = (x.numbers()?, out.ty()?);
-        let axes = axes::running(x.ty(), args).map_err(|reason| self.wrong_argument(reason))?;
+        let ((x, axes), ty) = (axes::operand(self, args)?, out.ty()?);
         let elements = x.elements_as(&few(&x.ty().dtype))?;
         let root = |mut variances: Vec<f64>| {
             if self.root {
