@@ -64,6 +64,7 @@ pub use lakebed_store::Meter;
 pub use location::Location;
 pub use log::LogLine;
 pub use merge::MergeConflict;
+pub use merge::Parted;
 pub use merge::Policy;
 pub use merge::Side;
 pub use options::Options;

@@ -6,6 +6,7 @@
 
 mod ancestor;
 mod apply;
+mod bases;
 mod columns;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::diff::Common;
 use crate::diff::Diff;
 use crate::error::Error;
 use crate::error::Result;
+pub use bases::Parted;
 
 /// Conflicts that an error carries; all of them are counted.
 const CARRIED: usize = 1000;
