@@ -72,6 +72,7 @@ pub use options::Verify;
 pub use purge::Purged;
 pub use read::ColumnChunks;
 pub use read::ColumnRead;
+pub use read::ColumnSummary;
 pub use read::Fragment;
 pub use read::ReadCost;
 pub use read::ReadRequest;
