@@ -72,8 +72,7 @@ impl Info {
         let when = newest.first().map(|line| log::time(line.time_micros)).unwrap_or_default();
         writeln!(out, "version {} of {when} UTC, id {}", dataset.version(), dataset.id())?;
         if let Some(source) = dataset.source() {
-            let (view, url, version) = (&source.view, &source.url, source.version);
-            writeln!(out, "copied from view {view} of {url}@{version}: {}", source.query)?;
+            writeln!(out, "{}", log::copied_from(source))?;
         }
         let stored = dataset.stored_bytes().await?;
         writeln!(

@@ -34,6 +34,7 @@ use crate::error::Result;
 
 pub use crate::commit_args::author;
 pub use query::throttle;
+pub use view::tell_not_kept;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

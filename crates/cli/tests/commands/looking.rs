@@ -138,3 +138,14 @@ fn statistics_are_of_the_cells_that_are_left() {
         assert!(lines.iter().any(|other| other.contains(line)), "{line}\n{shown}");
     }
 }
+
+#[test]
+fn a_mistyped_command_with_arguments_is_told_the_nearest() {
+    let folder = ingested();
+    let wrong = run(folder.path(), &["quer", "pets.lakebed", "SELECT labels"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.err.contains("no command 'quer'"), "{wrong:?}");
+    assert!(wrong.err.contains("did you mean 'query'?"), "{wrong:?}");
+    let other = run(folder.path(), &["pets.lakebed", "--nonsense"]);
+    assert!(other.err.contains("--nonsense") && !other.err.contains("no command"), "{other:?}");
+}
