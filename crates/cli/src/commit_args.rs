@@ -14,6 +14,11 @@ pub struct CommitArgs {
 }
 
 impl CommitArgs {
+    /// The message, if one was given.
+    pub fn given(&self) -> Option<String> {
+        self.message.clone()
+    }
+
     /// The message, or what else would say it.
     pub fn message(&self, otherwise: &str) -> String {
         self.message.clone().unwrap_or_else(|| otherwise.to_string())

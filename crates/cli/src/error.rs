@@ -10,6 +10,9 @@ use crate::units;
 /// The result of this program's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What to do after a conflict of commits: every command begins at the newest version.
+const AGAIN: &str = "run it again: it begins at the newest version then";
+
 /// Why a command failed.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
@@ -94,6 +97,24 @@ impl Error {
         matches!(self, Error::Output(error) if error.kind() == ErrorKind::BrokenPipe)
     }
 
+    /// True if another commit came first that does not go together with this one.
+    fn is_conflict(&self) -> bool {
+        use lakebed::convert::Error as ImportError;
+        use lakebed::engine::Error as QueryError;
+        use lakebed::materialize::Error as MaterializeError;
+        let source = match self {
+            Error::Dataset(source) => source,
+            Error::Query { source, .. } => match &**source {
+                QueryError::Dataset { source, .. } => source,
+                _ => return false,
+            },
+            Error::Import(ImportError::Dataset(source)) => source,
+            Error::Materialize(MaterializeError::Dataset(source)) => source,
+            _ => return false,
+        };
+        matches!(source, lakebed::dataset::Error::Conflict { .. })
+    }
+
     /// 2 for wrong use, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         if matches!(self, Error::Usage { .. }) { 2 } else { 1 }
@@ -102,7 +123,13 @@ impl Error {
     /// The message, the place in the query, and what to do about it.
     pub fn report(&self) -> String {
         let message = match self {
-            Error::Query { text, source } => return source.render(text),
+            Error::Query { text, source } => {
+                let rendered = source.render(text);
+                return match self.is_conflict() {
+                    true => format!("{}\nhint: {AGAIN}", rendered.trim_end()),
+                    false => rendered,
+                };
+            }
             Error::Import(error) => units::line(&error.to_string()),
             other => other.to_string(),
         };
@@ -117,11 +144,38 @@ impl Error {
             Error::Import(lakebed::convert::Error::CannotWrite { .. }) => Some(
                 "a query chooses columns and rows; lakebed help export tells what --base64 and --parts do",
             ),
+            other if other.is_conflict() => Some(AGAIN),
             _ => None,
         };
         match hint {
             Some(hint) => format!("error: {message}\nhint: {hint}"),
             None => format!("error: {message}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_of_commits_says_what_a_person_can_do() {
+        let conflict = || lakebed::dataset::Error::Conflict {
+            url: "photos.lakebed".to_string(),
+            number: 7,
+            reason: "row 3 was deleted".to_string(),
+        };
+        let in_query = lakebed::engine::Error::Dataset {
+            name: "dataset".to_string(),
+            span: None,
+            source: Box::new(conflict()),
+            help: None,
+        };
+        for error in [Error::Dataset(conflict()), Error::query("DELETE WHERE x")(in_query)] {
+            let said = error.report();
+            assert!(said.contains("row 3 was deleted; nothing was committed"), "{said}");
+            assert!(said.ends_with("\nhint: run it again: it begins at the newest version then"));
+            assert!(!said.contains("open the dataset"), "{said}");
         }
     }
 }

@@ -25,6 +25,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
+use lakebed::core::nearest::nearest;
 use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
 
@@ -76,7 +78,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // There is nobody to tell if this fails.
-            let _ = error.print();
+            let _ = match mistyped(&error) {
+                Some(message) => writeln!(std::io::stderr(), "{message}"),
+                None => error.print(),
+            };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -90,6 +95,23 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// What is said of a first word that was meant to be a command: to the parser it is a dataset, and
+/// what follows it is wrong.
+fn mistyped(error: &clap::Error) -> Option<String> {
+    if !matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
+        return None;
+    }
+    let first = std::env::args().skip(1).find(|argument| !argument.starts_with('-'))?;
+    let names = commands::names();
+    if names.contains(&first) || std::path::Path::new(&first).exists() {
+        return None;
+    }
+    let near = nearest(&first, names.iter().map(String::as_str))?;
+    Some(format!(
+        "error: there is no command '{first}'\nhint: did you mean '{near}'? lakebed help lists them all"
+    ))
 }
 
 fn run(arguments: Arguments) -> Result<()> {

@@ -11,6 +11,7 @@ use lakebed::dataset::Options;
 
 use crate::error::Error;
 use crate::error::Result;
+use crate::names;
 use crate::units;
 
 /// What the top folder of a dataset may hold.
@@ -60,24 +61,63 @@ pub async fn open_with(url: &str, options: Options) -> Result<Dataset> {
 }
 
 /// Opens a dataset to add rows, or makes one with the columns of `schema`.
-pub async fn open_or_create(url: &str, schema: &Schema, append: bool) -> Result<Dataset> {
-    if let Some(version) = Location::parse(url).version {
-        return Err(Error::Refused {
-            message: format!("'{url}' names version {version}, and rows go to the newest one"),
-            hint: format!("leave '@{version}' out"),
-        });
+///
+/// Rows go to the end of a branch, which may stand behind the `@` if there is a dataset.
+pub async fn open_or_create(
+    url: &str,
+    schema: &Schema,
+    append: bool,
+    options: Options,
+) -> Result<Dataset> {
+    let location = Location::parse(url);
+    match Dataset::open(&location.url, options.clone()).await {
+        Ok(dataset) => to_append(dataset, &location, append).await,
+        Err(DatasetError::NotADataset { .. }) => match location.version {
+            None => {
+                check_free(url)?;
+                Ok(Dataset::create(url, schema.clone(), options).await?)
+            }
+            Some(name) => Err(Error::Refused {
+                message: format!(
+                    "'{}' is no dataset yet, and has no branch '{name}'",
+                    location.url
+                ),
+                hint: format!("leave '@{name}' out: a new dataset begins with the branch main"),
+            }),
+        },
+        Err(error) => Err(error.into()),
     }
-    match Dataset::open(url, Options::default()).await {
-        Ok(dataset) if dataset.num_rows() == 0 || append => Ok(dataset),
-        Ok(dataset) => Err(Error::Refused {
-            message: format!("'{url}' has {} already", units::count(dataset.num_rows(), "row")),
+}
+
+/// A dataset at the branch that a location names, if rows may be added there.
+async fn to_append(dataset: Dataset, location: &Location, append: bool) -> Result<Dataset> {
+    let dataset = match &location.version {
+        Some(name) if dataset.branches().contains_key(name) => dataset.at_name(name).await?,
+        Some(name) => {
+            let what = match names::kind(&dataset, name) {
+                Some(kind) => format!("'{name}' is {kind}, and rows go to the end of a branch"),
+                None if name.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    format!("'{location}' names version {name}, and rows go to the newest one")
+                }
+                None => format!("'{}' has no branch '{name}'", location.url),
+            };
+            let branches: Vec<&str> = dataset.branches().keys().map(String::as_str).collect();
+            return Err(Error::Refused {
+                message: what,
+                hint: format!(
+                    "leave '@{name}' out, or name a branch: {}; lakebed branch begins one",
+                    branches.join(", ")
+                ),
+            });
+        }
+        None => dataset,
+    };
+    match dataset.num_rows() {
+        rows if rows > 0 && !append => Err(Error::Refused {
+            message: format!("'{location}' has {} already", units::count(rows, "row")),
             hint: "--append adds to them; or choose another place".to_string(),
         }),
-        Err(DatasetError::NotADataset { .. }) => {
-            check_free(url)?;
-            Ok(Dataset::create(url, schema.clone(), Options::default()).await?)
-        }
-        Err(error) => Err(error.into()),
+        _ => Ok(dataset),
     }
 }
 

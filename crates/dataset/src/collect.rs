@@ -93,21 +93,38 @@ impl Dataset {
         message: &'a str,
         progress: impl FnMut(u64, u64) + Send + 'a,
     ) -> BoxFuture<'a, Result<(Dataset, Collected)>> {
-        self.collect(1, message, progress)
+        self.collect_after(1, true, message, progress)
     }
 
     /// As [`Dataset::collect_garbage`]; after `epochs` more of them, so that commits which are on
-    /// their way are refused rather than waited for.
+    /// their way are refused rather than waited for, and of every expired entry only the number is
+    /// left.
     pub(crate) fn collect<'a>(
         &'a self,
         epochs: u32,
+        message: &'a str,
+        progress: impl FnMut(u64, u64) + Send + 'a,
+    ) -> BoxFuture<'a, Result<(Dataset, Collected)>> {
+        self.collect_after(epochs, false, message, progress)
+    }
+
+    fn collect_after<'a>(
+        &'a self,
+        epochs: u32,
+        keep_ways: bool,
         message: &'a str,
         mut progress: impl FnMut(u64, u64) + Send + 'a,
     ) -> BoxFuture<'a, Result<(Dataset, Collected)>> {
         Box::pin(async move {
             let begun = commit::commit(self, message, &Begin { epochs }).await?;
             let marks = begun.marks(&mut progress).await?;
-            let report = begun.sweep(&marks).await?;
+            // A merge finds the version where branches parted by the entries in between, which say
+            // what came from what: a tag on that version alone would not let them be merged.
+            let ways = match keep_ways {
+                true => begun.bases().await?.ways(|number| begun.check_retained(number).is_ok()),
+                false => BTreeSet::new(),
+            };
+            let report = begun.sweep(&marks, &ways).await?;
             Ok((begun, report))
         })
     }
@@ -228,10 +245,10 @@ impl Dataset {
         Ok((doomed, report))
     }
 
-    async fn sweep(&self, marks: &Marks) -> Result<Collected> {
+    async fn sweep(&self, marks: &Marks, ways: &BTreeSet<u64>) -> Result<Collected> {
         // The entries first: who comes to an expired version by an old snapshot is told so rather
         // than that its objects are missing.
-        let entries = self.bury().await?;
+        let entries = self.bury(ways).await?;
         let (doomed, mut report) = self.doomed(marks, self.log.epoch).await?;
         report.entries = entries;
         let store = &self.shared.store;
@@ -245,8 +262,8 @@ impl Dataset {
         Ok(report)
     }
 
-    /// Leaves of expired entries only the number.
-    async fn bury(&self) -> Result<u64> {
+    /// Leaves of expired entries only the number, but for those in `kept`.
+    async fn bury(&self, kept: &BTreeSet<u64>) -> Result<u64> {
         let below = self.log.expired_below;
         if below == 0 {
             return Ok(0);
@@ -258,7 +275,8 @@ impl Dataset {
         for object in self.shared.store.list("log").await? {
             let name = object.key.rsplit('/').next().unwrap_or_default();
             let Ok(number) = u64::from_str_radix(name, 16) else { continue };
-            if number < below && !named.contains(&number) && object.size != length {
+            let stays = named.contains(&number) || kept.contains(&number);
+            if number < below && !stays && object.size != length {
                 expired.push((number, object.key));
             }
         }

@@ -115,7 +115,7 @@ pub enum Error {
     },
     /// Another writer changed what this commit relies on.
     #[error(
-        "entry {number} of '{url}' was written meanwhile and does not go together with this commit: {reason}; open the dataset again and repeat"
+        "entry {number} of '{url}' was written meanwhile and does not go together with this commit: {reason}; nothing was committed, repeat it on the newest version"
     )]
     Conflict {
         /// The location.
@@ -132,7 +132,7 @@ pub enum Error {
         from: String,
         /// How many there are.
         count: u64,
-        /// The first thousand of them.
+        /// The first thousand of them: columns, then cells by column and row, then rows.
         conflicts: Vec<crate::merge::MergeConflict>,
     },
     /// A merge of branches whose last common version was given up.

@@ -35,6 +35,9 @@ impl Dataset {
     /// Gives up every version below a number, but for the ends of branches and what tags and views
     /// name. Who has one open can read on until its bytes are collected, and is told then.
     ///
+    /// The version where two branches parted may go, and without it they cannot be merged:
+    /// [`Dataset::parted_below`] says before which ones this hits. A tag on it keeps it.
+    ///
     /// # Errors
     /// [`Error::NoSuchVersion`] for a number above the newest, or an error of the commit.
     pub fn expire<'a>(&'a self, below: u64, message: &'a str) -> BoxFuture<'a, Result<Dataset>> {

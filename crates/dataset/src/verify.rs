@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::Path;
 
 use lakebed_core::Schema;
 use lakebed_format::ColumnSection;
@@ -28,6 +29,8 @@ use crate::head;
 
 /// Bytes of a pack that are read at a time.
 const WINDOW: u64 = 8 << 20;
+/// The folder of a local store for files that are not finished.
+const UNFINISHED: &str = "tmp";
 
 /// Damage that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +71,13 @@ pub struct VerifyReport {
     pub objects: u64,
     /// Bytes that were read.
     pub bytes: u64,
+    /// Versions that have expired. They were not checked: what only they used may be gone.
+    pub expired: u64,
+    /// Files of a local dataset that a process began and did not finish. They belong to no version;
+    /// a collection of garbage removes those that nobody has written to for a day.
+    pub unfinished: u64,
+    /// Their bytes.
+    pub unfinished_bytes: u64,
     /// Everything that does not hold.
     pub damage: Vec<Damage>,
 }
@@ -127,7 +137,15 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
         for region in views {
             self.region(&region).await?;
         }
-        for number in dataset.checked() {
+        let checked = dataset.checked();
+        let last = match dataset.branches().get(dataset.branch_name()) {
+            Some(end) if *end == dataset.version() => dataset.newest_version(),
+            _ => dataset.version(),
+        };
+        let below = dataset.log.expired_below.min(last.saturating_add(1));
+        let retained = u64::try_from(checked.range(..below).count()).unwrap_or(u64::MAX);
+        self.report.expired = below.saturating_sub(retained);
+        for number in checked {
             let known = self.report.damage.len();
             let checked = self.number(number).await;
             if checked.is_err() || self.report.damage.len() > known {
@@ -135,12 +153,27 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
                 // the newest entry cannot be read, that is damage of its own.
                 if dataset.expired_since(number).await.unwrap_or(false) {
                     self.report.damage.truncate(known);
+                    self.report.expired += 1;
                     continue;
                 }
             }
             checked?;
         }
+        self.unfinished().await?;
         Ok(self.report)
+    }
+
+    /// Counts the files that stores of this machine write to before they get their names.
+    async fn unfinished(&mut self) -> Result<()> {
+        if dataset_is_elsewhere(self.dataset.url()) {
+            return Ok(());
+        }
+        let folder = Path::new(self.dataset.shared.store.location()).join(UNFINISHED);
+        let counted = tokio::task::spawn_blocking(move || files_in(&folder)).await;
+        let (files, bytes) = counted.map_err(|error| Error::Task(error.to_string()))?;
+        self.report.unfinished = files;
+        self.report.unfinished_bytes = bytes;
+        Ok(())
     }
 
     async fn number(&mut self, number: u64) -> Result<()> {
@@ -454,6 +487,19 @@ impl<F: FnMut(u64, u64) + Send> Check<'_, F> {
             reason,
         });
     }
+}
+
+/// True if the files of a dataset are not files of this machine.
+fn dataset_is_elsewhere(url: &str) -> bool {
+    url.contains("://") && !url.starts_with("file://")
+}
+
+/// How many files lie in a folder, and their bytes. A folder that cannot be read has none: these
+/// files are no part of the dataset.
+fn files_in(folder: &Path) -> (u64, u64) {
+    let sizes = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = sizes.filter_map(|entry| entry.metadata().ok().filter(|meta| meta.is_file()));
+    sizes.fold((0, 0), |(files, bytes), meta| (files + 1, bytes + meta.len()))
 }
 
 /// A place that was read; one that does not exist ends beyond its object.

@@ -6,6 +6,7 @@ use clap::Args;
 use lakebed::dataset::Diff as Difference;
 
 use crate::error::Result;
+use crate::names;
 use crate::target;
 use crate::units;
 
@@ -23,7 +24,7 @@ pub struct Diff {
 impl Diff {
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
         let later = target::open(&self.dataset).await?;
-        let earlier = later.at_name(&self.from).await?;
+        let earlier = names::version(&later, &self.from).await?;
         let diff = later.diff(&earlier).await?;
         writeln!(out, "from version {} to version {}", earlier.version(), later.version())?;
         if diff.is_empty() {

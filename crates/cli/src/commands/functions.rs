@@ -10,9 +10,31 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::table;
 
+/// The statements that change rows: they are no words of a query.
+const STATEMENTS: [[&str; 4]; 3] = [
+    [
+        "UPDATE",
+        "UPDATE [DATASET] SET column = value, ... [WHERE condition]",
+        "give cells new values, or parts of them: SET boxes[:, 0] = 0; one commit",
+        "UPDATE SET labels = 'cat' WHERE labels = 'kat'",
+    ],
+    [
+        "DELETE",
+        "DELETE [FROM DATASET] [WHERE condition]",
+        "delete rows, all of them without WHERE; one commit, and older versions keep them",
+        "DELETE WHERE SHAPE(boxes)[0] = 0",
+    ],
+    [
+        "INSERT",
+        "INSERT INTO DATASET [(column, ...)] SELECT ...",
+        "add the rows of a query, or VALUES (...), (...); one commit",
+        "INSERT INTO dataset SELECT * FROM \"more.lakebed\"",
+    ],
+];
+
 #[derive(Debug, Args)]
 pub struct Functions {
-    /// A function or keyword to tell more of: IOU, "GROUP BY"; all functions without it
+    /// A function, statement or keyword to tell more of: IOU, "GROUP BY"; all functions without it
     name: Option<String>,
 }
 
@@ -36,6 +58,16 @@ fn list(out: &mut dyn Write) -> Result<()> {
 }
 
 fn one(name: &str, out: &mut dyn Write) -> Result<()> {
+    let words: Vec<String> = name.split_whitespace().map(str::to_ascii_uppercase).collect();
+    let statement = STATEMENTS.iter().find(|[word, ..]| match &words[..] {
+        [one] => one == word,
+        [one, two] => one == word && (two == "INTO" || two == "FROM" || two == "SET"),
+        _ => false,
+    });
+    if let Some([_, form, help, example]) = statement {
+        writeln!(out, "{form}\n  {help}\n  example: {example}")?;
+        return Ok(());
+    }
     let found = words::find(name);
     if found.is_empty() {
         let hint = match words::suggestion(name) {

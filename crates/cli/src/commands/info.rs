@@ -47,6 +47,8 @@ pub(super) struct Summary {
     pub bytes: u64,
     /// Rows that were written before the column was added.
     pub filled: u64,
+    /// True if `stats` is of deleted and overwritten cells as well.
+    pub patched: bool,
 }
 
 impl Info {
@@ -70,8 +72,7 @@ impl Info {
         let when = newest.first().map(|line| log::time(line.time_micros)).unwrap_or_default();
         writeln!(out, "version {} of {when} UTC, id {}", dataset.version(), dataset.id())?;
         if let Some(source) = dataset.source() {
-            let (view, url, version) = (&source.view, &source.url, source.version);
-            writeln!(out, "copied from view {view} of {url}@{version}: {}", source.query)?;
+            writeln!(out, "{}", log::copied_from(source))?;
         }
         let stored = dataset.stored_bytes().await?;
         writeln!(
@@ -96,7 +97,7 @@ impl Info {
         ];
         let mut shown = table::table(head);
         for (column, summary) in columns.iter().zip(&summaries) {
-            shown.add_row(line(column, summary));
+            shown.add_row(line(column, summary, dataset.num_rows()));
         }
         table::align_right(&mut shown, [4, 8, 9]);
         writeln!(out, "{shown}")?;
@@ -124,6 +125,7 @@ async fn of_fragment(
 
 impl Summary {
     pub fn add(&mut self, chunks: &ColumnChunks) {
+        self.patched |= chunks.patched;
         self.chunks += u64::try_from(chunks.bytes.len()).unwrap_or(u64::MAX);
         self.bytes += chunks.bytes.iter().sum::<u64>();
         for stats in &chunks.stats {
@@ -132,7 +134,7 @@ impl Summary {
     }
 }
 
-fn line(column: &Column, summary: &Summary) -> [String; 10] {
+fn line(column: &Column, summary: &Summary, rows: u64) -> [String; 10] {
     let nulls = match &column.fill {
         None => summary.stats.nulls + summary.filled,
         Some(_) => summary.stats.nulls,
@@ -145,7 +147,11 @@ fn line(column: &Column, summary: &Summary) -> [String; 10] {
         TensorType::from_column(column).to_string(),
         meaning(column),
         shape(&summary.stats, column.ndim()),
-        if column.nullable { nulls.to_string() } else { String::new() },
+        match column.nullable {
+            true if summary.patched && nulls > 0 => format!("≤ {}", nulls.min(rows)),
+            true => nulls.to_string(),
+            false => String::new(),
+        },
         bound(&summary.stats.min),
         bound(&summary.stats.max),
         column.compression.to_string(),

@@ -24,6 +24,7 @@ use lakebed::materialize;
 use tempfile::TempDir;
 
 use crate::commands::info;
+use crate::commit_args::CommitArgs;
 use crate::error::Error;
 use crate::error::Result;
 use crate::target;
@@ -54,7 +55,7 @@ JPEG and PNG files are kept byte for byte. Nothing is committed unless all of it
 pub struct Ingest {
     /// The folder or file to import
     source: PathBuf,
-    /// Where the dataset is or will be: a path or URL
+    /// Where the dataset is or will be: a path or URL, perhaps with @branch
     dataset: String,
     /// What to do about a file that cannot be imported
     #[arg(long, value_enum, default_value_t)]
@@ -68,9 +69,6 @@ pub struct Ingest {
     /// The type of a column of a table, instead of the inferred one; may be given for each column
     #[arg(long = "type", value_name = "NAME=TYPE", value_parser = typed)]
     types: Vec<(String, ColumnType)>,
-    /// What the commit says
-    #[arg(long, short)]
-    message: Option<String>,
     /// Write rows in this order, so that ranges of it lie together: what ORDER BY takes, as in
     /// "labels" or "SHAPE(boxes)[0] DESC, filename". Needs room for a second copy meanwhile
     #[arg(long, value_name = "KEYS")]
@@ -78,6 +76,8 @@ pub struct Ingest {
     /// Files to read at one time; by default as many as there are cores
     #[arg(long, short, value_name = "N")]
     jobs: Option<usize>,
+    #[command(flatten)]
+    commit: CommitArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -91,7 +91,8 @@ enum OnError {
 
 impl Ingest {
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
-        let mut options = ImportOptions { message: self.message, ..ImportOptions::default() };
+        let mut options =
+            ImportOptions { message: self.commit.given(), ..ImportOptions::default() };
         options.on_error = match self.on_error {
             OnError::Fail => convert::OnError::Fail,
             OnError::Skip => convert::OnError::Skip,
@@ -120,7 +121,9 @@ impl Ingest {
             Some(keys) => Some(Staged::new(keys, source.schema()).await?),
             None => None,
         };
-        let dataset = target::open_or_create(&self.dataset, source.schema(), self.append).await?;
+        let commits = self.commit.options();
+        let dataset =
+            target::open_or_create(&self.dataset, source.schema(), self.append, commits).await?;
         let message = options.message.clone().unwrap_or_else(|| format!("ingest {format}"));
         let progress = bar(source.rows());
         let target = staged.as_ref().map_or(&dataset, |staged| &staged.dataset);

@@ -8,6 +8,7 @@ use arrow::util::display::array_value_to_string;
 use clap::Args;
 use lakebed::core::ColumnId;
 use lakebed::core::Schema;
+use lakebed::dataset::Source;
 use lakebed::format::entry::Change;
 
 use crate::error::Result;
@@ -56,8 +57,17 @@ impl Log {
         }
         table::align_right(&mut shown, [0, 4]);
         writeln!(out, "{shown}")?;
+        if let Some(source) = dataset.source() {
+            writeln!(out, "{}", copied_from(source))?;
+        }
         Ok(())
     }
+}
+
+/// Where the rows of a copy come from.
+pub fn copied_from(source: &Source) -> String {
+    let Source { view, url, version, query, .. } = source;
+    format!("copied from view {view} of {url}@{version}: {query}")
 }
 
 /// A moment to the second, without its zone.

@@ -9,6 +9,7 @@ use lakebed::dataset::Location;
 use crate::commit_args::CommitArgs;
 use crate::error::Error;
 use crate::error::Result;
+use crate::names;
 use crate::target;
 use crate::units;
 
@@ -37,6 +38,29 @@ impl Materialize {
         };
         let options = self.commit.options();
         let dataset = target::open_with(&location.url, options.clone()).await?;
+        let is_view = dataset.views().contains_key(name);
+        if let Some(kind) = names::kind(&dataset, name).filter(|_| !is_view) {
+            let url = dataset.url();
+            return Err(Error::Refused {
+                message: format!(
+                    "'{name}' is {kind}, not a view, and it is the rows of a view that are copied"
+                ),
+                hint: format!(
+                    "save the rows that are meant as a view first: lakebed view {url}@{name} VIEW \"SELECT *\""
+                ),
+            });
+        }
+        if name.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Error::Refused {
+                message: format!(
+                    "{name} is a version, not a view, and it is the rows of a view that are copied"
+                ),
+                hint: format!(
+                    "save the rows that are meant as a view first: lakebed view {}@{name} VIEW \"SELECT *\"",
+                    dataset.url()
+                ),
+            });
+        }
         let view = dataset.view(name).await?;
         let bar = ProgressBar::new(view.len());
         let progress = |rows, all| {

@@ -5,11 +5,15 @@ use std::io::Write;
 use clap::Args;
 use clap::ValueEnum;
 use lakebed::dataset::Error as DatasetError;
+use lakebed::dataset::MergeConflict;
 use lakebed::dataset::Policy;
 
 use crate::commit_args::CommitArgs;
+use crate::error::Error;
 use crate::error::Result;
+use crate::names;
 use crate::target;
+use crate::units;
 
 /// Conflicts that are listed.
 const LISTED: usize = 20;
@@ -45,13 +49,24 @@ impl Merge {
             Conflicts::Ours => Policy::Ours,
             Conflicts::Theirs => Policy::Theirs,
         };
+        names::version(&dataset, &self.from).await?;
         let message = self.commit.message(&format!("merge {}", self.from));
         let merged = match dataset.merge(&self.from, policy, &message).await {
             Err(DatasetError::MergeConflicts { from, count, conflicts }) => {
                 for conflict in conflicts.iter().take(LISTED) {
                     writeln!(out, "conflict: {conflict}")?;
                 }
-                return Err(DatasetError::MergeConflicts { from, count, conflicts }.into());
+                let listed = u64::try_from(conflicts.len().min(LISTED)).unwrap_or(u64::MAX);
+                if let Some(more) = count.checked_sub(listed).filter(|more| *more > 0) {
+                    writeln!(out, "and {more} more")?;
+                }
+                return Err(Error::Refused {
+                    message: format!(
+                        "merging '{from}' stops at {}",
+                        units::count(count, "conflict")
+                    ),
+                    hint: settling(&conflicts).to_string(),
+                });
             }
             other => other?,
         };
@@ -69,5 +84,14 @@ impl Merge {
             difference.deleted.len(),
         )?;
         Ok(())
+    }
+}
+
+/// What settles conflicts: no policy decides about columns.
+fn settling(conflicts: &[MergeConflict]) -> &'static str {
+    if conflicts.iter().any(|conflict| matches!(conflict, MergeConflict::Column { .. })) {
+        "change the column on one side, and merge again"
+    } else {
+        "--conflicts ours or --conflicts theirs says which side wins; or change one side, and merge again"
     }
 }

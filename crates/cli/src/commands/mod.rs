@@ -34,6 +34,7 @@ use crate::error::Result;
 
 pub use crate::commit_args::author;
 pub use query::throttle;
+pub use view::tell_not_kept;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -47,7 +48,7 @@ pub enum Command {
     Query(query::Query),
     /// Show columns, rows, shapes, sizes and statistics of a dataset
     Info(info::Info),
-    /// Show what is known of a column and its chunks without reading them
+    /// Show what is known of a column and its chunks; only chunks that were changed are read
     Stats(stats::Stats),
     /// Show the commits of a dataset, the newest first
     Log(log::Log),

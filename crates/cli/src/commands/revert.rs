@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::commit_args::CommitArgs;
 use crate::error::Result;
+use crate::names;
 use crate::target;
 use crate::units;
 
@@ -22,7 +23,7 @@ pub struct Revert {
 impl Revert {
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
         let dataset = target::open_branch(&self.dataset, self.commit.options()).await?;
-        let to = dataset.at_name(&self.version).await?.version();
+        let to = names::version(&dataset, &self.version).await?.version();
         let message = self.commit.message(&format!("back to version {to}"));
         let reverted = dataset.revert(to, &message).await?;
         let rows = units::count(reverted.num_rows(), "row");

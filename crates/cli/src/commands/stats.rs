@@ -4,13 +4,14 @@ use std::io::Write;
 
 use clap::Args;
 use futures::StreamExt;
+use lakebed::core::Column;
 use lakebed::core::TensorType;
 use lakebed::core::human;
+use lakebed::dataset::Dataset;
 use lakebed::dataset::Scalar;
 use lakebed::dataset::Stats as Known;
 
 use super::info;
-use super::info::Summary;
 use crate::error::Error;
 use crate::error::Result;
 use crate::table;
@@ -38,8 +39,19 @@ pub struct Stats {
 /// What is known of one chunk.
 struct Chunk {
     fragment: usize,
+    rows: u64,
     bytes: u64,
     stats: Known,
+    /// True if `stats` is of deleted and overwritten cells as well.
+    patched: bool,
+}
+
+impl Chunk {
+    /// What is said of nulls: of a chunk that was changed only how many there can be.
+    fn nulls(&self) -> String {
+        let most = self.stats.nulls.min(self.rows);
+        if self.patched && most > 0 { format!("≤ {most}") } else { most.to_string() }
+    }
 }
 
 impl Stats {
@@ -50,29 +62,10 @@ impl Stats {
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
             return Err(Error::no_column(&self.dataset, &self.column, &names));
         };
-        let fragments = dataset.fragments().await?;
-        let read = fragments.iter().map(|fragment| async {
-            Ok::<_, Error>((fragment.rows, dataset.chunks(fragment, column.id).await?))
-        });
-        let mut read = futures::stream::iter(read).buffered(PARALLEL).enumerate();
-        let mut summary = Summary::default();
-        let mut listed: Vec<Chunk> = Vec::new();
-        while let Some((fragment, known)) = read.next().await {
-            match known? {
-                (_, Some(known)) => {
-                    summary.add(&known);
-                    let left = self.number.saturating_sub(listed.len());
-                    let chunks = known.bytes.iter().zip(&known.stats).take(left);
-                    listed.extend(chunks.map(|(bytes, stats)| Chunk {
-                        fragment,
-                        bytes: *bytes,
-                        stats: stats.clone(),
-                    }));
-                }
-                (rows, None) => summary.filled += rows,
-            }
-        }
+        let summary = dataset.summary(&column.name).await?;
+        let listed = self.chunks(&dataset, column).await?;
         let stats = &summary.stats;
+        let most = if summary.at_most { "at most " } else { "" };
         let value = |scalar: &Option<Scalar>| {
             scalar.as_ref().map(|scalar| info::shown(column, scalar)).unwrap_or_default()
         };
@@ -83,14 +76,16 @@ impl Stats {
             shown.add_row(["meaning", &meaning]);
         }
         let rows = stats.rows + summary.filled;
-        shown.add_row(["rows", &format!("{rows}, {} null, {} empty", stats.nulls, stats.empties)]);
+        let (nulls, empties) = (stats.nulls, stats.empties);
+        let counts = format!("{rows}, {most}{nulls} null, {most}{empties} empty");
+        shown.add_row(["rows", &counts]);
         if summary.filled > 0 {
             let fill = column.fill.as_ref().map_or("null".to_string(), ToString::to_string);
             shown.add_row(["before it was added", &format!("{fill} in {} rows", summary.filled)]);
         }
         if column.ndim() > 0 {
             shown.add_row(["shape", &info::shape(stats, column.ndim())]);
-            shown.add_row(["elements", &stats.elements.to_string()]);
+            shown.add_row(["elements", &format!("{most}{}", stats.elements)]);
         }
         if stats.min.is_some() || stats.max.is_some() {
             let how = if stats.exact { "" } else { " (bounds)" };
@@ -105,12 +100,19 @@ impl Stats {
                 more => format!(" and {more} more"),
             };
             let first = first.collect::<Vec<_>>().join(", ");
-            shown.add_row(["distinct", &format!("{}: {first}{more}", distinct.len())]);
+            let distinct = distinct.len();
+            shown.add_row(["distinct", &format!("{most}{distinct}: {first}{more}")]);
         }
         shown.add_row(["compression", &column.compression.to_string()]);
         let chunks = units::count(summary.chunks, "chunk");
         shown.add_row(["stored", &format!("{} in {chunks}", human::bytes(summary.bytes))]);
         writeln!(out, "{shown}")?;
+        if summary.at_most {
+            writeln!(
+                out,
+                "many cells were overwritten or deleted and are not counted one by one: lakebed compact --all writes exact statistics"
+            )?;
+        }
         if listed.is_empty() {
             return Ok(());
         }
@@ -118,8 +120,8 @@ impl Stats {
         for chunk in &listed {
             table.add_row([
                 chunk.fragment.to_string(),
-                chunk.stats.rows.to_string(),
-                chunk.stats.nulls.to_string(),
+                chunk.rows.to_string(),
+                chunk.nulls(),
                 info::shape(&chunk.stats, column.ndim()),
                 value(&chunk.stats.min),
                 value(&chunk.stats.max),
@@ -133,5 +135,26 @@ impl Stats {
             writeln!(out, "the first {shown} of {} chunks; --limit N shows more", summary.chunks)?;
         }
         Ok(())
+    }
+    /// The first chunks of the column, as many as are listed.
+    async fn chunks(&self, dataset: &Dataset, column: &Column) -> Result<Vec<Chunk>> {
+        let fragments = dataset.fragments().await?;
+        let read = fragments.iter().map(|fragment| dataset.chunks(fragment, column.id));
+        let mut read = futures::stream::iter(read).buffered(PARALLEL).enumerate();
+        let mut listed: Vec<Chunk> = Vec::new();
+        while let (true, Some((fragment, known))) = (listed.len() < self.number, read.next().await)
+        {
+            let Some(known) = known? else { continue };
+            let chunks = known.first_rows.windows(2).zip(&known.bytes).zip(&known.stats);
+            let chunks = chunks.take(self.number - listed.len());
+            listed.extend(chunks.map(|((ends, bytes), stats)| Chunk {
+                fragment,
+                rows: ends[1] - ends[0],
+                bytes: *bytes,
+                stats: stats.clone(),
+                patched: known.patched,
+            }));
+        }
+        Ok(listed)
     }
 }

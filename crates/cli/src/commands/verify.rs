@@ -45,8 +45,23 @@ impl Verify {
             human::bytes(report.bytes),
             units::time(begun.elapsed())
         )?;
+        if report.expired > 0 {
+            let expired = units::count(report.expired, "version");
+            writeln!(out, "not checked: {expired} that expired, whose bytes may be gone")?;
+        }
+        if report.unfinished > 0 {
+            let files = units::count(report.unfinished, "unfinished file");
+            let bytes = human::bytes(report.unfinished_bytes);
+            writeln!(
+                out,
+                "not checked: {files} in tmp, {bytes}, of no version; lakebed gc removes those that were not written to for a day"
+            )?;
+        }
         if report.damage.is_empty() {
-            writeln!(out, "every byte is what was written")?;
+            match report.expired {
+                0 => writeln!(out, "every byte is what was written")?,
+                _ => writeln!(out, "every byte of the other versions is what was written")?,
+            }
             return Ok(());
         }
         let repairs = dataset.repairs(&report).await?;

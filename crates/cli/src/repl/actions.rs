@@ -239,7 +239,10 @@ impl Repl {
         let rows = saved.views().get(name).map_or(0, |view| view.rows);
         self.state.refresh().await?;
         let rows = units::count(rows, "row");
-        self.say(&format!("view {name} has {rows}: {}@{name}\n", saved.url()), out)
+        let mut told = Vec::new();
+        writeln!(told, "view {name} has {rows}: {}@{name}", saved.url())?;
+        commands::tell_not_kept(&text, language, &mut told)?;
+        self.say(&String::from_utf8_lossy(&told), out)
     }
 
     /// Writes the rows of the last query to a file that is not there yet.

@@ -6,10 +6,17 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use rustyline::Cmd;
+use rustyline::ConditionalEventHandler;
 use rustyline::Config;
 use rustyline::Context;
 use rustyline::Editor;
+use rustyline::Event;
+use rustyline::EventContext;
+use rustyline::EventHandler;
 use rustyline::Helper;
+use rustyline::KeyEvent;
+use rustyline::Movement;
 use rustyline::completion::Completer;
 use rustyline::completion::Pair;
 use rustyline::error::ReadlineError;
@@ -34,9 +41,9 @@ use crate::error::Result;
 pub enum Entered {
     /// Statements or a meta command.
     Text(String),
-    /// Ctrl-C: what was begun is thrown away.
+    /// Ctrl-C, or Ctrl-D on an empty line: what was begun is thrown away.
     Nothing,
-    /// Ctrl-D: the end.
+    /// Ctrl-D where nothing was begun: the end.
     End,
 }
 
@@ -60,6 +67,8 @@ impl Lines {
             .completion_type(rustyline::CompletionType::List)
             .build();
         let mut editor = Editor::with_config(config).map_err(of_editor)?;
+        let end = EventHandler::Conditional(Box::new(EndOrDrop));
+        editor.bind_sequence(KeyEvent::ctrl('D'), end);
         let colors = console::colors_enabled();
         editor.set_helper(Some(Words { known, colors, hints: HistoryHinter::new() }));
         if let Some(file) = &history {
@@ -107,6 +116,28 @@ fn of_editor(error: ReadlineError) -> Error {
         ReadlineError::Io(error) => Error::Output(error),
         other => Error::Output(std::io::Error::other(other.to_string())),
     }
+}
+
+/// Ctrl-D: leaves where nothing is typed, drops the statement on an empty line that goes on with it,
+/// as Ctrl-C does, and deletes a character anywhere else.
+struct EndOrDrop;
+
+impl ConditionalEventHandler for EndOrDrop {
+    fn handle(&self, _: &Event, n: u16, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        let (text, at) = (context.line(), context.pos());
+        Some(if text.is_empty() {
+            Cmd::EndOfFile
+        } else if is_on_empty_line(text, at) {
+            Cmd::Interrupt
+        } else {
+            Cmd::Kill(Movement::ForwardChar(n))
+        })
+    }
+}
+
+/// True if the cursor is on a line of a text behind which nothing stands, and nothing is on it.
+fn is_on_empty_line(text: &str, at: usize) -> bool {
+    at == text.len() && text.ends_with('\n')
 }
 
 /// What the editor asks while a person types.
@@ -179,6 +210,15 @@ fn is_complete(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::is_complete;
+    use super::is_on_empty_line;
+
+    #[test]
+    fn an_empty_line_that_goes_on_is_behind_a_line_break() {
+        assert!(is_on_empty_line("SELECT a\n", 9));
+        for (text, at) in [("SELECT a", 8), ("SELECT a\n", 3), ("SELECT a\nFROM", 13), ("", 0)] {
+            assert!(!is_on_empty_line(text, at), "{text:?}");
+        }
+    }
 
     #[test]
     fn statements_go_on_until_their_semicolon() {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::support::command;
 use crate::support::ingested;
 use crate::support::jpeg;
 use crate::support::pets;
@@ -49,6 +50,9 @@ fn rows_are_added_only_when_asked() {
     assert_eq!(counts(folder.path(), "pets.lakebed@1"), "labels,n\ncat,2\ndog,1\n");
     let error = run(folder.path(), &["ingest", "pets", "pets.lakebed@1", "--append"]).failed();
     assert!(error.contains("names version 1, and rows go to the newest one"), "{error}");
+    assert!(error.contains("or name a branch: main; "), "{error}");
+    let error = run(folder.path(), &["ingest", "pets", "new.lakebed@side"]).failed();
+    assert!(error.contains("'new.lakebed' is no dataset yet"), "{error}");
 }
 
 #[test]
@@ -137,4 +141,21 @@ fn sources_that_are_none_and_places_that_are_taken() {
     let error = run(root, &["ingest", "pets", "empty"]).failed();
     assert!(error.contains("'empty' holds other things already, such as 'readme.txt'"), "{error}");
     assert!(!root.join("x").exists());
+}
+
+#[test]
+fn rows_are_added_to_a_branch_under_an_author() {
+    let folder = ingested();
+    let ask = |args: &[&str]| run(folder.path(), args);
+    ask(&["branch", "pets.lakebed", "more"]).ok();
+    let args = ["ingest", "pets", "pets.lakebed@more", "--append", "--author", "Ada"];
+    let error = ask(&args[..3]).failed();
+    assert!(error.contains("'pets.lakebed@more' has 3 rows already"), "{error}");
+    ask(&args).ok();
+    assert_eq!(counts(folder.path(), "pets.lakebed@more"), "labels,n\ncat,4\ndog,2\n");
+    assert_eq!(counts(folder.path(), "pets.lakebed"), "labels,n\ncat,2\ndog,1\n");
+    assert!(ask(&["log", "pets.lakebed@more"]).ok().contains("Ada"));
+    let mut by_variable = command(folder.path(), &["ingest", "pets", "pets.lakebed", "--append"]);
+    assert!(by_variable.env("LAKEBED_AUTHOR", "Grace").output().unwrap().status.success());
+    assert!(ask(&["log", "pets.lakebed"]).ok().contains("Grace"));
 }

@@ -122,3 +122,30 @@ fn verbose_tells_on_stderr_what_is_done() {
     assert!(run.err.contains("opened") && run.err.contains("version=1"), "{run:?}");
     assert!(run.err.contains("planned") && run.err.contains("answered"), "{run:?}");
 }
+
+#[test]
+fn statistics_are_of_the_cells_that_are_left() {
+    let folder = ingested();
+    let ask = |args: &[&str]| run(folder.path(), args).ok();
+    ask(&["execute", "pets.lakebed", "UPDATE SET labels = 'dog' WHERE __row_id = 1"]);
+    ask(&["execute", "pets.lakebed", "DELETE WHERE __row_id = 0"]);
+    let shown = ask(&["stats", "pets.lakebed", "labels"]);
+    let lines: Vec<String> = shown
+        .lines()
+        .map(|line| line.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for line in ["rows 2, 0 null, 0 empty", "values dog to dog", "distinct 1: dog"] {
+        assert!(lines.iter().any(|other| other.contains(line)), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn a_mistyped_command_with_arguments_is_told_the_nearest() {
+    let folder = ingested();
+    let wrong = run(folder.path(), &["quer", "pets.lakebed", "SELECT labels"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.err.contains("no command 'quer'"), "{wrong:?}");
+    assert!(wrong.err.contains("did you mean 'query'?"), "{wrong:?}");
+    let other = run(folder.path(), &["pets.lakebed", "--nonsense"]);
+    assert!(other.err.contains("--nonsense") && !other.err.contains("no command"), "{other:?}");
+}

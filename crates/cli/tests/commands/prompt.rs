@@ -108,6 +108,14 @@ fn meta_commands_tell_of_the_dataset() {
     assert!(out.contains("distinct") && out.contains("circle"), "{out}");
     let out = run_at("\\h IOU").ok();
     assert!(out.contains("IOU("), "{out}");
+    for (statement, form) in [
+        ("UPDATE", "UPDATE [DATASET] SET column = value"),
+        ("insert into", "INSERT INTO DATASET"),
+        ("DELETE", "DELETE [FROM DATASET] [WHERE condition]"),
+    ] {
+        let out = run_at(&format!("\\h {statement}")).ok();
+        assert!(out.starts_with(form) && out.contains("example: "), "{out}");
+    }
     let out = run_at("\\h group by").ok();
     assert!(out.contains("GROUP BY"), "{out}");
     let out = run_at("\\branches").ok();

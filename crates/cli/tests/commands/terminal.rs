@@ -178,6 +178,23 @@ fn words_are_completed_coloured_and_remembered() {
 }
 
 #[test]
+fn ctrl_d_on_an_empty_line_drops_the_statement_that_was_begun() {
+    let home = tempfile::tempdir().unwrap();
+    let terminal = Terminal::start(with_demo(), home.path(), &["./demo"], &[]);
+    terminal.asks("demo> ");
+    terminal.types("SELECT nothing\r");
+    terminal.sees("SELECT nothing");
+    terminal.types("\u{4}");
+    terminal.asks("demo> ");
+    terminal.enters("SELECT 7 * 6 AS answer LIMIT 1;", "42", "demo> ");
+    // In the middle of a line it deletes what stands under the cursor.
+    terminal.types("xSELECT 6 * 9 AS n LIMIT 1;\u{1}\u{4}\u{5}\r");
+    terminal.waits("54", |screen| screen.contains("54") && screen.lines().last() == Some("demo>"));
+    terminal.types("\u{4}");
+    terminal.ends();
+}
+
+#[test]
 fn ctrl_c_stops_the_query_and_not_the_program() {
     let home = tempfile::tempdir().unwrap();
     let terminal = Terminal::start(with_demo(), home.path(), &["./demo", "--sql"], &[]);

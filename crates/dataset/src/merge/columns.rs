@@ -4,6 +4,7 @@ use lakebed_core::Column;
 use lakebed_core::Schema;
 
 use super::MergeConflict;
+use super::in_order;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::error::Result;
@@ -45,6 +46,7 @@ pub(super) fn merged(ours: &Dataset, theirs: &Dataset, base: &Dataset) -> Result
         }
     }
     if !conflicts.is_empty() {
+        in_order(&mut conflicts);
         return Err(Error::MergeConflicts {
             from: theirs.branch_name().to_string(),
             count: u64::try_from(conflicts.len()).unwrap_or(u64::MAX),

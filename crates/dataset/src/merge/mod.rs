@@ -6,6 +6,7 @@
 
 mod ancestor;
 mod apply;
+mod bases;
 mod columns;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::diff::Common;
 use crate::diff::Diff;
 use crate::error::Error;
 use crate::error::Result;
+pub use bases::Parted;
 
 /// Conflicts that an error carries; all of them are counted.
 const CARRIED: usize = 1000;
@@ -77,6 +79,25 @@ impl std::fmt::Display for MergeConflict {
             MergeConflict::Column { column, reason } => write!(f, "column '{column}': {reason}"),
         }
     }
+}
+
+/// Columns first, then cells by column and row, then rows.
+fn in_order(conflicts: &mut [MergeConflict]) {
+    conflicts.sort_by(|a, b| {
+        let key = |conflict: &MergeConflict| match conflict {
+            MergeConflict::Column { .. } => (0, 0),
+            MergeConflict::Cell { row_id, .. } => (1, *row_id),
+            MergeConflict::Row { row_id, .. } => (2, *row_id),
+        };
+        let column = |conflict: &MergeConflict| match conflict {
+            MergeConflict::Column { column, .. } | MergeConflict::Cell { column, .. } => {
+                column.clone()
+            }
+            MergeConflict::Row { .. } => String::new(),
+        };
+        let ((a_kind, a_row), (b_kind, b_row)) = (key(a), key(b));
+        (a_kind, column(a), a_row).cmp(&(b_kind, column(b), b_row))
+    });
 }
 
 /// Decides one conflict; see [`Policy::With`].
@@ -217,7 +238,8 @@ impl Conflicts<'_> {
         }
     }
 
-    fn check(self, from: &str) -> Result<()> {
+    fn check(mut self, from: &str) -> Result<()> {
+        in_order(&mut self.open);
         match self.count {
             0 => Ok(()),
             count => {

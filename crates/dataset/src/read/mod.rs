@@ -12,6 +12,7 @@ mod paced;
 mod pages;
 mod patched;
 mod request;
+mod summary;
 mod take;
 
 pub(crate) use fragments::Below;
@@ -27,3 +28,4 @@ pub use request::Fragment;
 pub use request::ReadCost;
 pub use request::ReadRequest;
 pub use request::Rows;
+pub use summary::ColumnSummary;

@@ -311,6 +311,30 @@ impl Dataset {
         Ok(Some(out))
     }
 
+    /// For each chunk of [`Dataset::chunks`] whether rows of it were deleted or have newer values of
+    /// the column; empty if the pack has no chunk of the column.
+    pub(super) async fn changed_chunks(
+        &self,
+        fragment: &Fragment,
+        column: ColumnId,
+    ) -> Result<Vec<bool>> {
+        let Some(section) = self.section(fragment, column).await? else { return Ok(Vec::new()) };
+        let Some(cached) = self.patch(&fragment.pointer).await? else {
+            return Ok(vec![false; section.chunks.bytes.len()]);
+        };
+        let left = Dataset::chunks_with_rows(&section.chunks, &cached).into_iter();
+        let ends = left.filter_map(|nth| section.chunks.first_rows.get(nth..nth + 2));
+        Ok(ends
+            .map(|ends| {
+                let rows = offset(ends[0])..offset(ends[1]);
+                cached.patch.deleted.range_cardinality(rows.clone()) > 0
+                    || cached
+                        .overlays(column)
+                        .any(|(_, overlay)| overlay.offsets.range_cardinality(rows.clone()) > 0)
+            })
+            .collect())
+    }
+
     /// The chunks of the pack behind those of [`Dataset::patched_chunks`], which leaves out the ones
     /// without a row.
     pub(super) fn chunks_with_rows(plain: &ColumnChunks, cached: &CachedPatch) -> Vec<usize> {

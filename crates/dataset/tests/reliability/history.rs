@@ -6,6 +6,7 @@ use lakebed_dataset::Dataset;
 use lakebed_dataset::Error;
 use lakebed_dataset::Options;
 use lakebed_dataset::Part;
+use lakebed_dataset::Parted;
 use lakebed_dataset::Policy;
 use lakebed_format::Entry;
 use lakebed_format::entry;
@@ -257,4 +258,52 @@ async fn a_merge_without_the_common_version_says_what_can_be_done() {
     let there = side.refresh().await.unwrap();
     assert_eq!(read_numbers(&there).await, [1, 2, 3]);
     assert_eq!(dataset.diff(&there).await.unwrap().added.len(), 1);
+}
+
+#[tokio::test]
+async fn branches_that_can_no_longer_be_merged_are_known_before_versions_expire() {
+    let url = "mem://parted-below";
+    let dataset = Dataset::create(url, numbers(), Options::default()).await.unwrap();
+    let first = append_numbers(&dataset, vec![1, 2]).await.unwrap();
+    let side = append_numbers(&first.branch("side", "").await.unwrap(), vec![3]).await.unwrap();
+    let begun = side.version();
+    append_numbers(&side.branch("deep", "").await.unwrap(), vec![4]).await.unwrap();
+    let side = append_numbers(&side, vec![5]).await.unwrap();
+    let mut dataset = append_numbers(&first, vec![6]).await.unwrap();
+    let second = dataset.refresh().await.unwrap();
+    dataset.branch("late", "").await.unwrap();
+    for number in 7..40 {
+        dataset = append_numbers(&dataset, vec![number]).await.unwrap();
+    }
+    let newest = dataset.newest_version();
+    assert_eq!(dataset.parted_below(first.version()).await.unwrap(), []);
+    let pair = |version: u64, branch: &str, parent: &str, ends_there: Option<&str>| Parted {
+        version,
+        branch: branch.to_string(),
+        parent: parent.to_string(),
+        ends_there: ends_there.map(str::to_string),
+    };
+    let expected = [
+        pair(first.version(), "deep", "main", None),
+        pair(first.version(), "side", "main", None),
+        pair(begun, "deep", "side", None),
+        pair(second.version(), "late", "main", Some("late")),
+    ];
+    assert_eq!(dataset.parted_below(newest).await.unwrap(), expected);
+    // Tags keep what a merge needs, through collections of garbage, and no more.
+    first.tag("parted", "").await.unwrap();
+    let lost = dataset.parted_below(newest).await.unwrap();
+    assert_eq!(lost, expected[2..]);
+    let mut dataset = dataset.expire(newest, "").await.unwrap();
+    for _ in 0..3 {
+        dataset = dataset.collect_garbage("", |_, _| ()).await.unwrap().0;
+    }
+    assert_eq!(dataset.parted_below(newest).await.unwrap(), expected[3..]);
+    let error = side.refresh().await.unwrap().merge("deep", Policy::Fail, "").await.unwrap_err();
+    assert!(matches!(error, Error::AncestorExpired { .. }), "{error}");
+    let merged = dataset.merge("side", Policy::Fail, "").await.unwrap();
+    let mut numbers = read_numbers(&merged).await;
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..40).filter(|number| *number != 4).collect::<Vec<i64>>());
+    assert!(merged.verify(|_, _| ()).await.unwrap().damage.is_empty());
 }

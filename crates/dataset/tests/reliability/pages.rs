@@ -15,14 +15,20 @@ use lakebed_core::Schema;
 use lakebed_core::TensorBuilder;
 use lakebed_core::TensorType;
 use lakebed_dataset::ColumnChunks;
+use lakebed_dataset::ColumnRead;
 use lakebed_dataset::Dataset;
 use lakebed_dataset::Fragment;
 use lakebed_dataset::Options;
+use lakebed_dataset::Part;
 use lakebed_dataset::Scalar;
 use lakebed_dataset::Stats;
 
 use super::append;
+use super::append_numbers;
 use super::batch;
+use super::numbers;
+use super::varied;
+use super::varied_rows;
 
 const ROWS: usize = 200_000;
 const PAGE: usize = 64 * 1024;
@@ -158,4 +164,43 @@ async fn page_statistics_cost_directories_only_and_once() {
         let (_, _, again) = pages(&dataset, &fragment, name, &asked).await;
         assert_eq!(again.requests(), 0, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_summary_counts_the_cells_that_are_left() {
+    let options = Options { chunk_bytes: 512, ..Options::default() };
+    let schema = varied();
+    let dataset = Dataset::create("mem://summary", schema.clone(), options).await.unwrap();
+    let rows = append(&dataset, &varied_rows(&schema, 0, 60)).await.unwrap();
+    let mut edit = rows.edit().unwrap();
+    edit.update(&[5, 6, 7, 8, 40], &varied_rows(&schema, 100, 105)).await.unwrap();
+    edit.delete(&(20..30).chain([0, 59]).collect::<Vec<u64>>());
+    let edited = edit.commit("").await.unwrap();
+    let reads: Vec<ColumnRead> = (schema.columns.iter())
+        .map(|column| {
+            let column = rows.schema().column(&column.name).unwrap().id;
+            ColumnRead { column, part: Part::Whole }
+        })
+        .collect();
+    let left: Vec<u64> = (0..edited.num_rows()).collect();
+    let left = edited.take(&left, &reads).await.unwrap();
+    let fresh = Dataset::create("mem://summary-2", schema.clone(), Options::default()).await;
+    let fresh = append(&fresh.unwrap(), &left).await.unwrap();
+    for column in &schema.columns {
+        let summary = edited.summary(&column.name).await.unwrap();
+        assert_eq!((summary.at_most, summary.filled), (false, 0));
+        let expected = fresh.summary(&column.name).await.unwrap();
+        assert_eq!(summary.stats, expected.stats, "{}", column.name);
+    }
+    // Neither deleted nor overwritten values are among the distinct ones.
+    let few = Dataset::create("mem://summary-3", numbers(), Options::default()).await.unwrap();
+    let few = append_numbers(&few, vec![1, 2, 3, 3]).await.unwrap();
+    let few = few.delete(&[0], "").await.unwrap();
+    let mut edit = few.edit().unwrap();
+    let nine = batch(few.schema(), vec![Arc::new(Int64Array::from(vec![9]))]);
+    edit.update(&[1], &nine).await.unwrap();
+    let few = edit.commit("").await.unwrap();
+    let stats = few.summary("x").await.unwrap().stats;
+    let distinct = vec![Scalar::Int(3), Scalar::Int(9)];
+    assert_eq!((stats.rows, stats.distinct), (3, Some(distinct)));
 }
