@@ -120,7 +120,8 @@ impl Dataset {
             let marks = begun.marks(&mut progress).await?;
             // A merge finds the version where branches parted by the entries in between, which say
             // what came from what: a tag on that version alone would not let them be merged.
-            let ways = match keep_ways {
+            let expired = begun.log.expired_below > 0;
+            let ways = match keep_ways && expired {
                 true => begun.bases().await?.ways(|number| begun.check_retained(number).is_ok()),
                 false => BTreeSet::new(),
             };

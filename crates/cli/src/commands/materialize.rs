@@ -61,7 +61,22 @@ impl Materialize {
                 ),
             });
         }
-        let view = dataset.view(name).await?;
+        if let Some(target) = &self.target
+            && let Some(version) = Location::parse(target).version
+        {
+            return Err(Error::Refused {
+                message: format!(
+                    "'{target}' names a version of a dataset, and a copy is a new one"
+                ),
+                hint: format!(
+                    "name a place without '@{version}', or make a branch: --branch {version}"
+                ),
+            });
+        }
+        let mut view = dataset.view(name).await?;
+        if let Some(message) = self.commit.given() {
+            view = view.with_message(message);
+        }
         let bar = ProgressBar::new(view.len());
         let progress = |rows, all| {
             bar.set_length(all);
@@ -78,6 +93,17 @@ impl Materialize {
         bar.finish_and_clear();
         let done = done?;
         let rows = units::count(done.num_rows(), "row");
+        if self.target.is_some() && done.num_rows() != view.len() {
+            writeln!(
+                out,
+                "{} is a complete copy of {} that was changed since: it has {rows}, the view {}; \
+                 it stays as it is",
+                done.url(),
+                self.view,
+                view.len()
+            )?;
+            return Ok(());
+        }
         let place = match &self.branch {
             Some(branch) => format!("{}@{branch}", done.url()),
             None => done.url().to_string(),

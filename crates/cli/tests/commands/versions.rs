@@ -143,7 +143,7 @@ fn a_tag_where_branches_parted_keeps_them_to_be_merged() {
     ask(&["branch", "pets.lakebed@1", "fixes"]);
     ask(&["execute", "pets.lakebed@fixes", "DELETE WHERE __row_id = 0"]);
     for _ in 0..3 {
-        ask(&["execute", "pets.lakebed", "UPDATE SET filenames = 'x' WHERE __row_id = 2"]);
+        ask(&["execute", "pets.lakebed", "UPDATE SET filename = 'x' WHERE __row_id = 2"]);
     }
     ask(&["tag", "pets.lakebed@1", "parted"]);
     ask(&["expire", "pets.lakebed", "--keep", "1"]);

@@ -107,7 +107,10 @@ impl OpenView {
                     source: self.source(copied),
                 };
                 let last = copied.saturating_sub(1);
-                let message = format!("rows {first} to {last} of view '{}'", self.name);
+                let message = match &self.message {
+                    Some(message) => message.clone(),
+                    None => format!("rows {first} to {last} of view '{}'", self.name),
+                };
                 match commit::commit(&target, &message, &checkpoint).await {
                     Ok(next) => target = next,
                     // Another copier, or a commit of an earlier copy that was under way when it was

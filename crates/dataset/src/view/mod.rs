@@ -163,7 +163,7 @@ impl Dataset {
                 return Err(self.damaged(&key, "view", reason));
             }
             let (name, checksum) = (name.to_string(), pointer.region.checksum);
-            Ok(OpenView { name, from: self.clone(), dataset, view, checksum, key })
+            Ok(OpenView { name, from: self.clone(), dataset, view, checksum, key, message: None })
         })
     }
 
@@ -217,9 +217,19 @@ pub struct OpenView {
     view: View,
     checksum: Checksum,
     key: String,
+    /// What commits of a copy say.
+    message: Option<String>,
 }
 
 impl OpenView {
+    /// The same view, whose copies to a dataset of their own say this in their commits instead of
+    /// which rows each has.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> OpenView {
+        self.message = Some(message.into());
+        self
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
