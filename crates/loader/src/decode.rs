@@ -123,7 +123,9 @@ pub(crate) fn decode(
                 .map_or_else(|| Way::Samples(Vec::with_capacity(count)), Way::Placed),
         })
         .collect();
-    let (mut places, mut rows, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+    let mut places = Vec::with_capacity(count);
+    let mut rows = Vec::with_capacity(count);
+    let mut kept = Vec::with_capacity(count);
     let mut weights = source.is_weighted().then(Vec::new);
     let mut skipped = Vec::new();
     for ((place, row), found) in task.places.clone().zip(&task.rows).zip(&task.found) {
@@ -139,10 +141,12 @@ pub(crate) fn decode(
         };
         match of_row {
             Ok((found, of_row)) => {
-                for (way, sample) in ways.iter_mut().zip(of_row) {
-                    if let Way::Samples(samples) = way {
-                        samples.extend(sample);
-                    }
+                let collated = ways.iter_mut().filter_map(|way| match way {
+                    Way::Samples(samples) => Some(samples),
+                    Way::Gathered | Way::Placed(_) => None,
+                });
+                for (samples, sample) in collated.zip(of_row) {
+                    samples.push(sample);
                 }
                 places.push(place);
                 rows.push(position);
@@ -185,21 +189,17 @@ fn one(
     (position, row): (u64, usize),
     (ways, nth_row): (&mut [Way], usize),
     rng: &dyn Fn() -> SampleRng,
-) -> Result<Vec<Option<Sample>>, Fault> {
+) -> Result<Vec<Sample>, Fault> {
     let limits = &settings.source.dataset.options().limits;
-    let mut samples = Vec::with_capacity(settings.columns.len());
+    let mut samples = Vec::new();
     for (nth, (column, way)) in settings.columns.iter().zip(ways).enumerate() {
         let fault = |cause| (column.name.clone(), cause);
         match way {
-            Way::Gathered => {
-                samples.push(None);
-                continue;
-            }
+            Way::Gathered => continue,
             Way::Placed(placed) => {
                 let shape = placed.shape;
                 let room = placed.room(nth_row);
                 task.group.decode_into(nth, row, limits, &shape, room).map_err(fault)?;
-                samples.push(None);
                 continue;
             }
             Way::Samples(_) => {}
@@ -208,15 +208,13 @@ fn one(
         if let Some(transform) = column.transform.as_ref().filter(|_| !sample.is_null()) {
             sample = guarded(|| transform(sample, &mut rng())).map_err(fault)?;
         }
-        samples.push(Some(sample));
+        samples.push(sample);
     }
     if let Some(transform) = &settings.transform {
         // With a transform of rows nothing is gathered: every column has its sample.
-        let mut of_row: Vec<Sample> = samples.into_iter().flatten().collect();
-        let mut view = Row { names: &settings.names, samples: &mut of_row, position };
+        let mut view = Row { names: &settings.names, samples: &mut samples, position };
         guarded(|| transform(&mut view, &mut rng()))
             .map_err(|cause| (ROW_TRANSFORM.to_string(), cause))?;
-        samples = of_row.into_iter().map(Some).collect();
     }
     Ok(samples)
 }

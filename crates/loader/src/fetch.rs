@@ -66,8 +66,7 @@ pub(crate) async fn run(settings: &Settings, order: &Order, start: u64, queue: &
             };
             for (nth, (places, rows)) in (first..).zip(batches) {
                 let position = |row: &u64| settings.source.position(*row);
-                let found: Vec<Option<usize>> =
-                    rows.iter().map(|row| group.find(position(row))).collect();
+                let found = group.find(rows.iter().map(position));
                 let size = found.iter().flatten().map(|row| group.decoded_bytes(*row));
                 let size = size.fold(0, usize::saturating_add).div_ceil(PERMIT);
                 let take = u32::try_from(size.clamp(least, permits)).unwrap_or(u32::MAX);

@@ -81,9 +81,19 @@ impl Group {
         Ok(Group { positions, columns: stored.collect::<Result<_>>()?, bad })
     }
 
-    /// The place of a position among the rows that were read.
-    pub fn find(&self, position: u64) -> Option<usize> {
-        self.positions.binary_search(&position).ok()
+    /// The places of positions among the rows that were read. They often follow one another.
+    pub fn find(&self, positions: impl Iterator<Item = u64>) -> Vec<Option<usize>> {
+        let mut next = 0;
+        positions
+            .map(|position| {
+                let found = match self.positions.get(next) {
+                    Some(known) if *known == position => Some(next),
+                    _ => self.positions.binary_search(&position).ok(),
+                };
+                next = found.map_or(next, |found| found + 1);
+                found
+            })
+            .collect()
     }
 
     /// Why a position is not among them.

@@ -85,6 +85,14 @@ impl MediaInfo {
     fn check(&self, stored: usize, limits: &Limits) -> Result<()> {
         let pixels = u64::from(self.height) * u64::from(self.width);
         let bytes = pixels.saturating_mul(u64::from(self.channels));
+        let ratio = bytes.div_ceil(size(stored).max(1));
+        // Words only for a picture that is too much: there may be many small ones.
+        if pixels <= limits.max_pixels
+            && bytes <= limits.max_sample_bytes
+            && ratio <= limits.max_ratio
+        {
+            return Ok(());
+        }
         let picture = format!("picture of {} x {} pixels", self.height, self.width);
         Limits::check(&picture, pixels, limits.max_pixels, "max_pixels")?;
         let what = format!("size of a {picture}, decoded");
