@@ -96,6 +96,15 @@ async fn over_rows_values_keep_what_they_are() {
         })
     );
     assert_eq!(tql(&s, "SELECT SUM(id > 2) AS n, COUNT(*) AS all").await["n"], json!([3]));
+    assert_eq!(
+        tql(&s, "SELECT SUM(id > 2) OVER () AS n, MAX(label) OVER () AS m WHERE id > 3").await,
+        json!({ "n": [2, 2], "m": ["bird", "bird"] })
+    );
+    assert_eq!(
+        tql(&s, "SELECT STRING_AGG(label, '+') AS t WHERE id = 5").await,
+        json!({ "t": ["bird"] })
+    );
+    assert_eq!(tql(&s, "SELECT GREATEST(label, 1) AS g WHERE id = 5").await, json!({ "g": [2] }));
     let text = "SELECT SUM(id + 9223372036854775800) AS s, COUNT(*) AS n";
     let refused = s.tql(text).await.unwrap().collect().await.unwrap_err();
     assert!(refused.to_string().contains("does not fit in 64 bits"), "{refused}");
@@ -113,6 +122,7 @@ async fn what_has_no_meaning_is_refused() {
         ("SELECT id WHERE 1 < id < 3", "write ... < id AND id < 3"),
         ("SELECT MAX(vec) AS m", "MAX(AMAX(x))"),
         ("SELECT LENGTH(labels) AS n", "it takes one text a row"),
+        ("SELECT UPPER(label) AS n GROUP BY id % 2", "UPPER of `sequence["),
         ("SELECT labels > 0 AND vec > 0 AS y", "differ"),
     ] {
         let error = match s.tql(text).await {

@@ -12,16 +12,19 @@ use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
 use datafusion::common::DFSchema;
 use datafusion::common::Result;
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::AggregateUDF;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::ExprSchemable;
 use datafusion::logical_expr::GetFieldAccess;
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::WindowFunctionDefinition;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::planner::PlannerResult;
 use datafusion::logical_expr::planner::RawAggregateExpr;
 use datafusion::logical_expr::planner::RawBinaryExpr;
 use datafusion::logical_expr::planner::RawFieldAccessExpr;
+use datafusion::logical_expr::planner::RawWindowExpr;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakebed_core::DType;
 use lakebed_core::TensorType;
@@ -101,6 +104,15 @@ impl Operators {
         (!native).then_some(name)
     }
 
+    /// An aggregate over rows, which may mean something else in TQL.
+    fn aggregate(&self, func: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
+        let ours = match self.language {
+            Language::Tql => lakebed_functions::aggregates::in_tql(&func),
+            Language::Sql => None,
+        };
+        ours.map_or(func, Arc::new)
+    }
+
     fn kind(&self, expr: &Expr, schema: &DFSchema) -> Option<Kind> {
         let (_, field) = expr.to_field(schema).ok()?;
         Some(kind_of(&field, self.language))
@@ -140,16 +152,19 @@ impl ExprPlanner for Operators {
         ))))
     }
 
-    /// Aggregates over rows that mean something else in TQL.
     fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
-        let ours = match self.language {
-            Language::Tql => lakebed_functions::aggregates::in_tql(&expr.func),
-            Language::Sql => None,
+        let func = self.aggregate(expr.func);
+        Ok(PlannerResult::Original(RawAggregateExpr { func, ..expr }))
+    }
+
+    fn plan_window(&self, expr: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
+        let func_def = match expr.func_def {
+            WindowFunctionDefinition::AggregateUDF(func) => {
+                WindowFunctionDefinition::AggregateUDF(self.aggregate(func))
+            }
+            other => other,
         };
-        Ok(PlannerResult::Original(match ours {
-            Some(func) => RawAggregateExpr { func: Arc::new(func), ..expr },
-            None => expr,
-        }))
+        Ok(PlannerResult::Original(RawWindowExpr { func_def, ..expr }))
     }
 
     fn plan_binary_op(

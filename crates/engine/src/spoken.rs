@@ -146,6 +146,15 @@ fn split(types: &str) -> Vec<&str> {
 
 /// An Arrow type, as it prints itself, as a tensor type.
 fn type_name(arrow: &str) -> String {
+    // What a nested field knows beside its type stands in braces, which no type has.
+    let mut bare = String::new();
+    let mut rest = arrow;
+    while let Some((before, after)) = rest.split_once(", metadata: {") {
+        bare.push_str(before);
+        rest = after.split_once('}').map_or("", |(_, behind)| behind);
+    }
+    bare.push_str(rest);
+    let arrow = bare.as_str();
     DataType::from_str(arrow).map_or_else(|_| format!("`{arrow}`"), |data_type| named(&data_type))
 }
 

@@ -86,6 +86,10 @@ const READABLE_TEXT: &str = "tensor_readable_text";
 const OF_ONE_TEXT: [&str; 5] =
     ["character_length", "char_length", "length", "octet_length", "bit_length"];
 
+/// Functions of SQL that take values of any type as they are.
+const OF_ANY: [&str; 7] =
+    ["greatest", "least", "nvl2", "struct", "named_struct", "arrow_typeof", "arrow_cast"];
+
 /// How many rows a call looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -174,20 +178,12 @@ impl Lowering<'_> {
         if !self.functions.scalar.contains(name) {
             return Err(self.unknown(function, name, at));
         }
-        let mut call = self.renamed(function, name, place)?;
-        let readable = if OF_ONE_TEXT.contains(&name) { READABLE_TEXT } else { READABLE };
-        if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = &mut call
-            && lakebed_functions::by_udf_name(name).is_none()
-        {
-            for argument in &mut list.args {
-                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument
-                    && !is_written(expr)
-                {
-                    *expr = syntax::call(readable, expr.span(), vec![expr.clone()]);
-                }
-            }
+        let call = self.renamed(function, name, place)?;
+        if lakebed_functions::by_udf_name(name).is_some() || OF_ANY.contains(&name) {
+            return Ok(call);
         }
-        Ok(call)
+        let how = if OF_ONE_TEXT.contains(&name) { READABLE_TEXT } else { READABLE };
+        Ok(with_readable_arguments(call, how))
     }
 
     fn unknown(&self, function: &Function, name: &str, at: Option<Span>) -> Error {
@@ -283,7 +279,8 @@ impl Lowering<'_> {
             }
             return Ok(call);
         }
-        self.renamed(function, name, &inside)
+        let call = self.renamed(function, name, &inside)?;
+        Ok(if name == "string_agg" { with_readable_arguments(call, READABLE) } else { call })
     }
 
     /// An aggregate over rows has no rows left inside another one.
@@ -412,6 +409,20 @@ pub(crate) fn readable(value: Expr) -> Expr {
         return value;
     }
     syntax::call(READABLE, value.span(), vec![value])
+}
+
+/// A call whose arguments a function of SQL reads.
+fn with_readable_arguments(mut call: Expr, how: &str) -> Expr {
+    if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = &mut call {
+        for argument in &mut list.args {
+            if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument
+                && !is_written(expr)
+            {
+                *expr = syntax::call(how, expr.span(), vec![expr.clone()]);
+            }
+        }
+    }
+    call
 }
 
 /// True for constants, which are neither labels nor JSON.
