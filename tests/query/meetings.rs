@@ -135,4 +135,8 @@ async fn what_has_no_meaning_is_refused() {
     // In a condition each side is true or false by itself, by its first element.
     assert_eq!(tql(&s, "SELECT id WHERE labels > 0 AND vec > 0").await, json!({ "id": [3, 4] }));
     assert_eq!(tql(&s, "SELECT id SAMPLE BY 1 LIMIT -1").await, json!({ "id": [] }));
+    assert_eq!(
+        tql(&s, "SELECT DATA(label, 3) AS a, DATA(vec, 9) AS b WHERE id < 3").await,
+        json!({ "a": ["bird", "bird"], "b": [null, null] })
+    );
 }

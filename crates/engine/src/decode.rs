@@ -46,7 +46,7 @@ use lakebed_functions::TensorUdf;
 pub const TENSOR_DECODE: &str = "tensor_decode";
 
 /// Functions that read encoded samples as they are.
-const READS_ENCODED: [&str; 7] = [
+const READS_ENCODED: [&str; 8] = [
     TENSOR_DECODE,
     "tensor_shape",
     "tensor_size",
@@ -54,6 +54,7 @@ const READS_ENCODED: [&str; 7] = [
     "tensor_dtype",
     "tensor_is_null",
     "tensor_readable",
+    "tensor_nullable",
 ];
 
 /// `tensor_decode(x)`: encoded images as pixels `u8[height, width, channels]`; anything else as it

@@ -18,6 +18,7 @@ use crate::expr_planner::strict_function_of;
 use crate::expr_planner::unmarked;
 use crate::lower::column_name;
 use crate::lower::walk;
+use crate::lower::without_parentheses;
 
 /// The calls and operators of a lowered query, each with the function that computes it.
 #[derive(Debug, Clone)]
@@ -102,7 +103,7 @@ impl Visitor for Found {
                 let name = walk::function_name(function);
                 let also = match (name.as_deref(), walk::plain_arguments(function).first()) {
                     (Some("tensor_slice" | "tensor_index"), Some(of)) => {
-                        column_name(of).map(|column| subscript_of(&column))
+                        column_name(without_parentheses(of)).map(|column| subscript_of(&column))
                     }
                     // What the draw is called in a query, and casts in Arrow.
                     (Some(Draw::NAME), _) => Some("SAMPLE".to_string()),

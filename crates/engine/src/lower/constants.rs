@@ -107,7 +107,9 @@ impl Replace<'_> {
         };
         let mut query = self.over_all((*column).clone());
         query.limit_clause = Limit { offset: row, rows: Some(1) }.clause();
-        Ok(Expr::Subquery(Box::new(query)))
+        // Without such a row the query has none.
+        let value = Expr::Subquery(Box::new(query));
+        Ok(syntax::call("tensor_nullable", call.name.span(), vec![value]))
     }
 
     fn score(&self, call: &Function) -> Result<Expr> {

@@ -47,6 +47,7 @@ use lakebed_grammar::Statement;
 use crate::error::Result;
 pub(crate) use call::FunctionNames;
 pub(crate) use items::column_name;
+pub(crate) use items::without_parentheses;
 pub(crate) use names::given_names;
 pub(crate) use names::mentions;
 pub(crate) use names::names;

@@ -61,6 +61,7 @@ mod nonzero;
 mod norm;
 mod normalize;
 mod normalize_image;
+mod nullable;
 mod one_hot;
 mod predicates;
 mod random;
@@ -244,5 +245,6 @@ pub static ALL: &[&dyn TensorFunction] = &[
     &array::TYPED_ARRAY,
     &across_space::AcrossSpace,
     &identity::Identity,
+    &nullable::Nullable,
     &group_key::GroupKey,
 ];
