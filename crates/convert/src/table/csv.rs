@@ -111,34 +111,112 @@ fn guess(cell: &str) -> Value {
     text()
 }
 
-/// A file whose next record is bounded: a quote that is never closed must not fill the memory.
+/// A file whose next record is bounded, and which does not end inside a quote: that would make one
+/// cell of all rows behind it.
 struct Bounded {
     file: File,
     limit: u64,
     /// Bytes that the record may still take.
     left: u64,
+    quotes: Quotes,
 }
 
 impl Bounded {
     fn open(open: &Open<'_>) -> Result<Bounded> {
         let limit = open.options.limits.max_page_bytes;
-        Ok(Bounded { file: open.open()?, limit, left: limit })
+        Ok(Bounded { file: open.open()?, limit, left: limit, quotes: Quotes::new() })
     }
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.left == 0 && !buffer.is_empty() {
-            let limit = self.limit;
-            return Err(std::io::Error::other(format!(
-                "the record is longer than {limit} bytes, or a quote is never closed: raise \
-                 `max_page_bytes`"
-            )));
+            let (limit, line) = (self.limit, self.quotes.line);
+            return Err(std::io::Error::other(match self.quotes.opened() {
+                Some(place) => format!(
+                    "{place}: a quote that opens there is not closed within {limit} bytes: close \
+                     it, or raise `max_page_bytes`"
+                ),
+                None => format!(
+                    "line {line}: the record is longer than {limit} bytes: raise `max_page_bytes`"
+                ),
+            }));
         }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         let read = self.file.read(&mut buffer[..most])?;
+        if read == 0
+            && !buffer.is_empty()
+            && let Some(place) = self.quotes.opened()
+        {
+            return Err(std::io::Error::other(format!(
+                "{place}: a quote that opens there is never closed: close it, or, if it belongs to \
+                 the text, put the cell in quotes and write the quote in it twice"
+            )));
+        }
+        self.quotes.pass(&buffer[..read]);
         self.left = self.left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
         Ok(read)
+    }
+}
+
+/// Where in its quotes a file is, by the rules of the `csv` crate, which does not tell it.
+struct Quotes {
+    at: At,
+    /// The line that comes next, from 1.
+    line: u64,
+    /// The cell of its record that comes next, from 1.
+    cell: u64,
+    /// Line and cell of the quote that was opened last.
+    opened: (u64, u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// At the file's begin, behind so many bytes of a byte order mark.
+    Begin(usize),
+    CellBegin,
+    /// In a cell that does not begin with a quote: quotes are text there.
+    Plain,
+    Quoted,
+    /// Behind a quote in a quoted cell: another one makes it text.
+    MaybeClosed,
+}
+
+impl Quotes {
+    fn new() -> Quotes {
+        Quotes { at: At::Begin(0), line: 1, cell: 1, opened: (1, 1) }
+    }
+
+    /// Where the quote was opened that is still open.
+    fn opened(&self) -> Option<String> {
+        let (line, cell) = self.opened;
+        (self.at == At::Quoted).then(|| format!("line {line}, column {cell}"))
+    }
+
+    fn pass(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            let begins = matches!(self.at, At::Begin(_) | At::CellBegin);
+            self.at = match (self.at, byte) {
+                (At::Begin(at), byte) if b"\xef\xbb\xbf".get(at) == Some(&byte) => At::Begin(at + 1),
+                (At::Quoted, b'"') => At::MaybeClosed,
+                (At::Quoted, _) => At::Quoted,
+                (At::MaybeClosed, b'"') => At::Quoted,
+                (_, b'"') if begins => {
+                    self.opened = (self.line, self.cell);
+                    At::Quoted
+                }
+                (_, b',') => {
+                    self.cell += 1;
+                    At::CellBegin
+                }
+                (_, b'\n' | b'\r') => {
+                    self.cell = 1;
+                    At::CellBegin
+                }
+                _ => At::Plain,
+            };
+            self.line += u64::from(byte == b'\n');
+        }
     }
 }
 
@@ -171,6 +249,8 @@ impl RowReader for Records {
                     .collect()
             }
             Err(error) => match error.kind() {
+                // Messages of our own name their line themselves.
+                csv::ErrorKind::Io(e) if e.get_ref().is_some() => return Err(e.to_string()),
                 csv::ErrorKind::Io(e) => return Err(format!("line {line}: {e}")),
                 csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
                     Err(format!("it has {len} cells, not {expected_len}"))

@@ -401,10 +401,40 @@ async fn a_quote_that_is_never_closed_is_an_error() {
     options.limits.max_page_bytes = 10_000;
     let error = load(&folder.path().join("x.csv"), &options).await.unwrap_err().to_string();
     assert!(error.contains("max_page_bytes"), "{error}");
+    assert!(error.contains("line 3, column 1"), "{error}");
     // As long in all, but not in one record.
     put(folder.path(), "x.csv", format!("a,b\n{}", "1,2\n".repeat(10_000)));
     let all = load(&folder.path().join("x.csv"), &options).await.unwrap();
     assert_eq!(all.batch().num_rows(), 10_000);
+}
+
+#[tokio::test]
+async fn a_quote_that_is_open_at_the_end_is_named_by_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.csv");
+    let open_quotes = [
+        ("a,b\n1,\"x\ny\"\n2,\"z\n3,w\n", "x.csv: line 4, column 2: "),
+        ("a,b\n1,\"say \"\"no\"\"\n2,w\n", "x.csv: line 2, column 2: "),
+        ("\u{feff}\"a,b\n1,2\n", "x.csv: line 1, column 1: "),
+    ];
+    for (text, place) in open_quotes {
+        put(folder.path(), "x.csv", text);
+        // A quote that is never closed has no next row to go on with.
+        for options in [ImportOptions::default(), skip()] {
+            let error = load(&path, &options).await.unwrap_err().to_string();
+            assert!(error.starts_with(place), "{error}");
+            assert!(error.contains("never closed"), "{error}");
+        }
+    }
+    // Far behind the rows that types are inferred from.
+    put(folder.path(), "x.csv", format!("a,b\n{}5,\"x\n6,y\n", "1,2\n".repeat(20_000)));
+    let error = load(&path, &ImportOptions::default()).await.unwrap_err().to_string();
+    assert!(error.starts_with("x.csv: line 20002, column 2: "), "{error}");
+    // Quotes inside of a cell that does not begin with one are text.
+    put(folder.path(), "x.csv", "\u{feff}\"a\",b\r\n5\" x,\"y\"\"\"\r\n");
+    let all = load(&path, &ImportOptions::default()).await.unwrap();
+    assert_eq!(all.texts("a"), [Some("5\" x".to_string())]);
+    assert_eq!(all.texts("b"), [Some("y\"".to_string())]);
 }
 
 #[tokio::test]
