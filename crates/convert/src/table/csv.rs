@@ -16,26 +16,28 @@ use super::json_lines::count_lines;
 use super::rows;
 use super::rows::Row;
 use super::rows::RowReader;
+use super::written::is_wide;
+use super::written::wide_in;
 use crate::error::Result;
 
 /// Opens a CSV file.
 ///
 /// # Errors
-/// [`crate::Error::Read`], [`crate::Error::File`].
+/// [`crate::Error::Read`], [`crate::Error::Whole`].
 pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     let mut reader = csv::Reader::from_reader(Bounded::open(open)?);
     let header = reader.headers().map_err(|e| open.problem(e.to_string()))?;
     let names: Vec<String> = header.iter().map(str::to_string).collect();
     let mut guesses = Records::open(open, vec![How::Guess; names.len()])?;
-    let kinds = rows::infer(&mut guesses, names.len(), open.options.infer_rows);
-    let mut kinds = kinds.map_err(|e| open.problem(e))?;
+    let guesses = rows::infer(&mut guesses, names.len(), open.options.infer_rows);
+    let mut guesses = guesses.map_err(|e| open.problem(e))?;
     // Cells that look like this and like that are text; JSON would change them.
-    for kind in kinds.iter_mut().filter(|kind| **kind == Kind::Json) {
-        *kind = Kind::Text;
+    for guess in guesses.iter_mut().filter(|guess| guess.kind == Kind::Json) {
+        guess.kind = Kind::Text;
     }
     // The header is no row. Cells may hold line ends, so there may be fewer.
     let rows = count_lines(open)?.saturating_sub(1);
-    rows::open(open, "CSV", &names, kinds, rows, &|columns: &[Option<Column>]| {
+    rows::open(open, "CSV", &names, guesses, rows, &|columns: &[Option<Column>]| {
         Ok(Box::new(Records::open(open, columns.iter().map(How::of).collect())?))
     })
 }
@@ -74,41 +76,60 @@ impl How {
             _ if cell.is_empty() => Value::Null,
             How::Other => Value::String(cell.to_string()),
             How::Json => serde_json::from_str(cell).map_err(|e| format!("it is no JSON: {e}"))?,
-            How::Guess => guess(cell),
+            How::Guess => guess(cell)?,
         })
+    }
+
+    /// True if an integer in the cell is rounded in its value.
+    fn rounds(self, cell: &str, value: &Value) -> bool {
+        match self {
+            How::Json => wide_in(cell).is_some(),
+            How::Guess if value.is_number() => is_wide(cell),
+            How::Guess if value.is_array() => wide_in(cell).is_some(),
+            _ => false,
+        }
     }
 }
 
 /// What a cell looks like.
-fn guess(cell: &str) -> Value {
+///
+/// # Errors
+/// A number beyond f64.
+fn guess(cell: &str) -> Result<Value, String> {
     let text = || Value::String(cell.to_string());
     match cell {
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
+        "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),
+        "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
         _ => {}
     }
     let digits = cell.strip_prefix('-').unwrap_or(cell);
     let padded = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
     if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && !padded {
         if let Ok(number) = cell.parse::<i64>() {
-            return number.into();
+            return Ok(number.into());
         }
         if let Ok(number) = cell.parse::<u64>() {
-            return number.into();
+            return Ok(number.into());
         }
-        return cell.parse::<f64>().map_or_else(|_| text(), Value::from);
+        return match cell.parse::<f64>() {
+            Ok(number) if number.is_infinite() => {
+                Err(format!("the number {cell} does not fit an f64: give the column the type text"))
+            }
+            Ok(number) => Ok(number.into()),
+            Err(_) => Ok(text()),
+        };
     }
     if cell.starts_with('[') {
         let list = serde_json::from_str::<Value>(cell).ok();
-        return list.filter(Value::is_array).unwrap_or_else(text);
+        return Ok(list.filter(Value::is_array).unwrap_or_else(text));
     }
     // Bytes and images, as exports write them; other objects stay the text that they are.
     if cell.starts_with('{') && cell.contains("\"base64\"") {
         let object = serde_json::from_str::<Value>(cell).ok();
         let object = object.filter(|o| matches!(Kind::of(o), Kind::Bytes | Kind::Image));
-        return object.unwrap_or_else(text);
+        return Ok(object.unwrap_or_else(text));
     }
-    text()
+    Ok(text())
 }
 
 /// A file whose next record is bounded, and which does not end inside a quote: that would make one
@@ -197,7 +218,9 @@ impl Quotes {
         for &byte in bytes {
             let begins = matches!(self.at, At::Begin(_) | At::CellBegin);
             self.at = match (self.at, byte) {
-                (At::Begin(at), byte) if b"\xef\xbb\xbf".get(at) == Some(&byte) => At::Begin(at + 1),
+                (At::Begin(at), byte) if b"\xef\xbb\xbf".get(at) == Some(&byte) => {
+                    At::Begin(at + 1)
+                }
                 (At::Quoted, b'"') => At::MaybeClosed,
                 (At::Quoted, _) => At::Quoted,
                 (At::MaybeClosed, b'"') => At::Quoted,
@@ -238,13 +261,19 @@ impl RowReader for Records {
         let line = self.reader.position().line();
         let bounded = self.reader.get_mut();
         bounded.left = bounded.limit;
+        let mut wide = Vec::new();
         let values = match self.reader.read_record(&mut self.record) {
             Ok(false) => return Ok(None),
             Ok(true) => {
                 let cells = self.record.iter().zip(&self.hows).enumerate();
                 cells
                     .map(|(index, (cell, how))| {
-                        how.value(cell).map_err(|e| format!("column {}: {e}", index + 1))
+                        let value = how.value(cell);
+                        let value = value.map_err(|e| format!("column {}: {e}", index + 1))?;
+                        if how.rounds(cell, &value) {
+                            wide.push((index, cell.to_string()));
+                        }
+                        Ok(value)
                     })
                     .collect()
             }
@@ -258,6 +287,7 @@ impl RowReader for Records {
                 _ => Err(error.to_string()),
             },
         };
-        Ok(Some(Row { line: self.record.position().map_or(line, csv::Position::line), values }))
+        let line = self.record.position().map_or(line, csv::Position::line);
+        Ok(Some(Row { line, values, wide }))
     }
 }

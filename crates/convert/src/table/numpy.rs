@@ -36,7 +36,7 @@ use crate::source::Event;
 /// Opens `.npy` or `.npz`, whichever the first bytes say.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::File`]; arrays of different lengths are named.
+/// [`Error::Read`], [`Error::Whole`]; arrays of different lengths are named.
 pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     let mut start = Vec::new();
     let failed = |source| Error::Read { path: open.path.clone(), source };
@@ -185,7 +185,7 @@ struct Batches {
 impl Reader for Batches {
     fn next(&mut self, events: &mut Vec<Event>) -> Result<bool> {
         let problem = |name: &str, e: &dyn std::fmt::Display| {
-            Error::File(Problem::new(self.file.as_str(), format!("array '{name}': {e}")))
+            Error::Whole(Problem::new(self.file.as_str(), format!("array '{name}': {e}")))
         };
         let rows = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.batch);
         if rows == 0 {
