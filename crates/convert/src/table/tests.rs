@@ -722,3 +722,84 @@ async fn columns_of_nulls_structs_and_text_labels_of_other_programs() {
     let all = load(&path, &typed(&[("n", "json")])).await.unwrap();
     assert_eq!(all.texts("n"), [Some("[[1,2],[3]]".to_string())]);
 }
+
+#[tokio::test]
+async fn numpy_in_fortran_order_and_without_elements() {
+    use std::io::Write;
+
+    /// A header as NumPy writes it.
+    fn npy(dtype: &str, fortran: &str, shape: &str, elements: &[u8]) -> Vec<u8> {
+        let header =
+            format!("{{'descr': '{dtype}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(elements);
+        bytes
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    // Five rows of [2, 3]; the element at (row, i, j) is 100 row + 10 i + j.
+    let mut elements = Vec::new();
+    for (i, j) in [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2)] {
+        for row in 0..5u16 {
+            elements.extend((100 * row + 10 * i + j).to_be_bytes());
+        }
+    }
+    let fortran = npy(">u2", "True", "(5, 2, 3)", &elements);
+    put(folder.path(), "f.npy", &fortran);
+    let mut zipped = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in ["stored.npy", "again.npy"] {
+        let options = zip::write::SimpleFileOptions::default();
+        let options = options.compression_method(zip::CompressionMethod::Stored);
+        zipped.start_file(name, options).unwrap();
+        zipped.write_all(&fortran).unwrap();
+    }
+    put(folder.path(), "f.npz", zipped.finish().unwrap().into_inner());
+    let expected: Vec<u16> = (0..5u16)
+        .flat_map(|row| [0, 1, 2, 10, 11, 12].map(|element| 100 * row + element))
+        .collect();
+    for (file, columns) in [("f.npy", 1), ("f.npz", 2)] {
+        for batch_rows in [2, 100] {
+            let options = ImportOptions { batch_rows, ..ImportOptions::default() };
+            let all = load(&folder.path().join(file), &options).await.unwrap();
+            let batch = all.batch();
+            assert_eq!((batch.num_rows(), batch.num_columns()), (5, columns), "{file}");
+            for column in batch.columns() {
+                let elements = column.as_fixed_size_list().values();
+                let elements = elements.as_primitive::<arrow::datatypes::UInt16Type>();
+                assert_eq!(elements.values().to_vec(), expected, "{file}");
+            }
+        }
+    }
+    // A damaged member of an archive is told before a row is read.
+    let mut damaged = std::fs::read(folder.path().join("f.npz")).unwrap();
+    let place = damaged.windows(6).position(|bytes| bytes == [0, 100, 0, 200, 1, 44]).unwrap();
+    damaged[place] ^= 1;
+    put(folder.path(), "f.npz", damaged);
+    let plain = ImportOptions::default();
+    let error = load(&folder.path().join("f.npz"), &plain).await.unwrap_err().to_string();
+    assert!(error.contains("array 'stored': its checksum"), "{error}");
+    // Axes without elements are open dimensions.
+    for (shape, dims, sizes) in
+        [("(3, 0)", vec![None], vec![0]), ("(3, 2, 0)", vec![Some(2), None], vec![2, 0])]
+    {
+        for order in ["True", "False"] {
+            put(folder.path(), "e.npy", npy("<f4", order, shape, &[]));
+            let all = load(&folder.path().join("e.npy"), &plain).await.unwrap();
+            assert_eq!(all.schema.columns[0].dims, dims);
+            let batch = all.batch();
+            let ty = TensorType::from_column(&all.schema.columns[0]);
+            let tensors = lakebed_core::TensorArray::try_new(ty, batch.column(0)).unwrap();
+            assert_eq!(batch.num_rows(), 3);
+            assert_eq!(tensors.shape(2).to_vec(), sizes);
+        }
+    }
+    put(folder.path(), "e.npy", npy("<f4", "False", "(0, 3)", &[]));
+    let all = load(&folder.path().join("e.npy"), &plain).await.unwrap();
+    assert_eq!((all.schema.columns[0].dims.as_slice(), all.batches.len()), (&[Some(3)][..], 0));
+    // Rows that cost nothing are bounded.
+    put(folder.path(), "e.npy", npy("<f4", "False", "(99999999999, 0)", &[]));
+    let error = load(&folder.path().join("e.npy"), &plain).await.unwrap_err().to_string();
+    assert!(error.contains("rows without elements"), "{error}");
+}
