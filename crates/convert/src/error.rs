@@ -58,6 +58,17 @@ pub enum Error {
         /// What differs, and what to do.
         reason: String,
     },
+    /// A dataset that was to be new and has rows of another.
+    #[error(
+        "'{url}' has {rows} row{} already, and it was to be new: nothing was added; choose another place, or append",
+        if *rows == 1 { "" } else { "s" }
+    )]
+    HasRows {
+        /// The dataset.
+        url: String,
+        /// How many.
+        rows: u64,
+    },
     /// A file or folder that cannot be written.
     #[error("cannot write '{}': {source}", path.display())]
     Write {
