@@ -89,6 +89,14 @@ impl Open<'_> {
         Ok(metadata.len())
     }
 
+    /// A type was given for a column that is not there.
+    pub fn unknown<'n>(&self, name: &str, known: impl Iterator<Item = &'n str>) -> Error {
+        let near = lakebed_core::nearest::nearest(name, known);
+        let near =
+            near.map_or("leave its type out".to_string(), |near| format!("did you mean '{near}'?"));
+        self.problem(format!("it has no column '{name}', which was given a type: {near}"))
+    }
+
     /// Refuses more columns than a table may have, and types for columns that are not there.
     pub fn check_names<'n>(&self, names: impl ExactSizeIterator<Item = &'n str>) -> Result<()> {
         if names.len() > MAX_COLUMNS {
@@ -98,11 +106,7 @@ impl Open<'_> {
         let names: std::collections::BTreeSet<&str> = names.collect();
         let unknown = self.options.types.keys().find(|name| !names.contains(name.as_str()));
         if let Some(unknown) = unknown {
-            let known = names.into_iter();
-            return Err(Error::Core(lakebed_core::Error::UnknownColumn {
-                name: unknown.clone(),
-                nearest: lakebed_core::nearest::nearest(unknown, known),
-            }));
+            return Err(self.unknown(unknown, names.into_iter()));
         }
         Ok(())
     }

@@ -272,3 +272,19 @@ fn tell(what: &str, listed: &[Problem], count: u64) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_place_without_a_dataset_is_nothing_to_append_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("mistyped");
+        let error = there_is_one(place.to_str().unwrap()).await.unwrap_err();
+        let report = error.report();
+        assert!(report.contains("mistyped' is no dataset"), "{report}");
+        assert!(report.contains("leave --append out"), "{report}");
+        assert!(!place.exists());
+    }
+}

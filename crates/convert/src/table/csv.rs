@@ -17,6 +17,7 @@ use super::rows;
 use super::rows::Row;
 use super::rows::RowReader;
 use super::written::is_wide;
+use super::written::refused;
 use super::written::wide_in;
 use crate::error::Result;
 
@@ -28,7 +29,7 @@ pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     let mut reader = csv::Reader::from_reader(Bounded::open(open)?);
     let header = reader.headers().map_err(|e| open.problem(e.to_string()))?;
     let names: Vec<String> = header.iter().map(str::to_string).collect();
-    let mut guesses = Records::open(open, vec![How::Guess; names.len()])?;
+    let mut guesses = Records::open(open, &names, vec![How::Guess; names.len()])?;
     let guesses = rows::infer(&mut guesses, names.len(), open.options.infer_rows);
     let mut guesses = guesses.map_err(|e| open.problem(e))?;
     // Cells that look like this and like that are text; JSON would change them.
@@ -38,7 +39,7 @@ pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     // The header is no row. Cells may hold line ends, so there may be fewer.
     let rows = count_lines(open)?.saturating_sub(1);
     rows::open(open, "CSV", &names, guesses, rows, &|columns: &[Option<Column>]| {
-        Ok(Box::new(Records::open(open, columns.iter().map(How::of).collect())?))
+        Ok(Box::new(Records::open(open, &names, columns.iter().map(How::of).collect())?))
     })
 }
 
@@ -75,7 +76,7 @@ impl How {
             How::Text => Value::String(cell.to_string()),
             _ if cell.is_empty() => Value::Null,
             How::Other => Value::String(cell.to_string()),
-            How::Json => serde_json::from_str(cell).map_err(|e| format!("it is no JSON: {e}"))?,
+            How::Json => serde_json::from_str(cell).map_err(|e| refused(cell, &e))?,
             How::Guess => guess(cell)?,
         })
     }
@@ -245,14 +246,15 @@ impl Quotes {
 
 struct Records {
     reader: csv::Reader<Bounded>,
+    names: Vec<String>,
     hows: Vec<How>,
     record: csv::StringRecord,
 }
 
 impl Records {
-    fn open(open: &Open<'_>, hows: Vec<How>) -> Result<Records> {
+    fn open(open: &Open<'_>, names: &[String], hows: Vec<How>) -> Result<Records> {
         let reader = csv::Reader::from_reader(Bounded::open(open)?);
-        Ok(Records { reader, hows, record: csv::StringRecord::new() })
+        Ok(Records { reader, names: names.to_vec(), hows, record: csv::StringRecord::new() })
     }
 }
 
@@ -269,7 +271,10 @@ impl RowReader for Records {
                 cells
                     .map(|(index, (cell, how))| {
                         let value = how.value(cell);
-                        let value = value.map_err(|e| format!("column {}: {e}", index + 1))?;
+                        let value = value.map_err(|e| {
+                            let name = self.names.get(index).map_or("", String::as_str);
+                            format!("column '{name}': {e}")
+                        })?;
                         if how.rounds(cell, &value) {
                             wide.push((index, cell.to_string()));
                         }

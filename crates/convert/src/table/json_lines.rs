@@ -104,10 +104,7 @@ fn later_keys(
         }
     }
     let Some(name) = missing.first() else { return Ok(later) };
-    let near = lakebed_core::nearest::nearest(name, seen.iter().map(String::as_str));
-    let near =
-        near.map_or("leave its --type out".to_string(), |near| format!("did you mean '{near}'?"));
-    Err(open.problem(format!("no line has the key '{name}', which was given a type: {near}")))
+    Err(open.unknown(name, seen.iter().map(String::as_str)))
 }
 
 /// Rows, for progress.

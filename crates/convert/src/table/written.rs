@@ -124,7 +124,7 @@ pub(super) fn refused(line: &str, error: &serde_json::Error) -> String {
     // A line is parsed alone: to the parser it is the first.
     let text = error.to_string();
     let cause = text.split(" at line ").next().unwrap_or_default();
-    format!("it is no JSON: {cause}, at byte {} of the line", error.column())
+    format!("it is no JSON: {cause}, at its byte {}", error.column())
 }
 
 #[cfg(test)]
