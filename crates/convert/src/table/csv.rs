@@ -7,6 +7,7 @@ use std::io::Read;
 
 use lakebed_core::Column;
 use lakebed_core::DType;
+use lakebed_core::HType;
 use serde_json::Value;
 
 use super::Open;
@@ -36,10 +37,13 @@ pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     for guess in guesses.iter_mut().filter(|guess| guess.kind == Kind::Json) {
         guess.kind = Kind::Text;
     }
+    let are_texts: Vec<bool> = guesses.iter().map(|guess| guess.kind == Kind::Text).collect();
     // The header is no row. Cells may hold line ends, so there may be fewer.
     let rows = count_lines(open)?.saturating_sub(1);
     rows::open(open, "CSV", &names, guesses, rows, &|columns: &[Option<Column>]| {
-        Ok(Box::new(Records::open(open, &names, columns.iter().map(How::of).collect())?))
+        let hows = columns.iter().zip(&are_texts);
+        let hows = hows.map(|(column, is_text)| How::of(column, *is_text)).collect();
+        Ok(Box::new(Records::open(open, &names, hows)?))
     })
 }
 
@@ -56,9 +60,11 @@ enum How {
 }
 
 impl How {
-    fn of(column: &Option<Column>) -> How {
+    fn of(column: &Option<Column>, is_text: bool) -> How {
         match column {
             None => How::Nothing,
+            // Of names of classes, those that look like numbers are names too.
+            Some(column) if column.htype == HType::ClassLabel && is_text => How::Other,
             Some(column) if column.dtype == DType::Json => How::Json,
             Some(column) if column.sequence => How::Json,
             Some(column) if column.dtype == DType::Text => How::Text,

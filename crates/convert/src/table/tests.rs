@@ -800,3 +800,18 @@ async fn numpy_in_fortran_order_and_without_elements() {
     let error = load(&folder.path().join("e.npy"), &plain).await.unwrap_err().to_string();
     assert!(error.contains("rows without elements"), "{error}");
 }
+
+#[tokio::test]
+async fn names_of_classes_may_be_missing_or_look_like_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "x.csv", "i,label\n1,dog\n2,\n3,7\n");
+    put(folder.path(), "x.jsonl", "{\"label\": \"dog\"}\n{\"label\": null}\n{\"label\": \"7\"}\n");
+    for file in ["x.csv", "x.jsonl"] {
+        let options = typed(&[("label", "class_label")]);
+        let all = load(&folder.path().join(file), &options).await.unwrap();
+        assert_eq!(all.schema.column("label").unwrap().classes, ["7", "dog"], "{file}");
+        let batch = all.batch();
+        let codes = batch.column_by_name("label").unwrap().as_primitive::<UInt32Type>();
+        assert_eq!(codes.iter().collect::<Vec<_>>(), [Some(1), None, Some(0)], "{file}");
+    }
+}
