@@ -1,5 +1,6 @@
 //! Which format a file or folder is in.
 
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use crate::class_folders::ClassFolders;
 use crate::coco::Coco;
 use crate::coco::CocoOptions;
 use crate::error::Error;
+use crate::error::Problem;
 use crate::error::Result;
 use crate::files;
 use crate::import_format::ImportFormat;
@@ -19,8 +21,8 @@ use crate::yolo::Yolo;
 
 /// Opens a file or folder in whatever known format it is.
 ///
-/// Tables are known by their extension ([`table`]); a `.json` file is COCO if it looks like it, a
-/// `.tar` file WebDataset. A folder is Pascal VOC if it has a folder `Annotations` with `.xml`
+/// Tables are known by their extension ([`table`]); a `.json` file is COCO if it looks like it, else
+/// a table if it is a list of objects; a `.tar` file is WebDataset. A folder is Pascal VOC if it has a folder `Annotations` with `.xml`
 /// files; COCO if there is exactly one COCO file in it or in its folder `annotations`; YOLO if it
 /// has text files in a folder `labels` for files in a folder `images`; WebDataset if it has `.tar`
 /// files; else class folders.
@@ -142,8 +144,37 @@ fn detect_file(path: &Path, options: &ImportOptions) -> Result<Option<Box<dyn So
         "json" if Coco::is_annotations(&known) => {
             Some(Box::new(Coco::from_file(&known, &CocoOptions::default(), options)?))
         }
+        "json" => Some(json(path, options)?),
         _ => None,
     })
+}
+
+/// Rows of a JSON file that is not COCO: a list of objects.
+fn json(path: &Path, options: &ImportOptions) -> Result<Box<dyn Source>> {
+    let read = |source| Error::Read { path: path.to_path_buf(), source };
+    let mut front = Vec::new();
+    std::fs::File::open(path).map_err(read)?.take(1 << 16).read_to_end(&mut front).map_err(read)?;
+    let mut front = front.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let found = match (front.next(), front.next()) {
+        (Some(b'['), Some(b'{' | b']')) => {
+            if let Some(source) = table::open(path, "jsonl", options)? {
+                return Ok(source);
+            }
+            "a list"
+        }
+        (Some(b'['), _) => "a list whose first element is no object",
+        (Some(b'{'), _) => {
+            "an object without the lists 'images' and 'annotations' of a COCO file; if it is one \
+             object a line, name it .jsonl, or give the format jsonl"
+        }
+        (Some(_), _) => "neither a list nor an object",
+        (None, _) => "nothing",
+    };
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    Err(Error::Whole(Problem::new(
+        name,
+        format!("of .json files, COCO annotations and lists of objects are read; it holds {found}"),
+    )))
 }
 
 /// Runs `work` where it may block.

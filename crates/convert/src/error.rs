@@ -26,7 +26,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The source is a file.
-    #[error("'{}' is a file: give the folder that holds the images", path.display())]
+    #[error("'{}' is a file of no known kind: give the folder that holds the images, or a file whose name ends in .parquet, .pq, .arrows, .csv, .jsonl, .ndjson, .npy, .npz, .json or .tar; a file that is called otherwise needs its format named", path.display())]
     NotAFolder {
         /// The path as given.
         path: PathBuf,
@@ -47,6 +47,9 @@ pub enum Error {
     /// A row that cannot be imported, and rows may not be skipped.
     #[error("{0}")]
     File(Problem),
+    /// A file of rows that cannot be imported at all: no row of it could be skipped instead.
+    #[error("{0}")]
+    Whole(Problem),
     /// A source whose rows do not fit the dataset.
     #[error("column '{column}': {reason}")]
     DoesNotFit {
@@ -54,6 +57,17 @@ pub enum Error {
         column: String,
         /// What differs, and what to do.
         reason: String,
+    },
+    /// A dataset that was to be new and has rows of another.
+    #[error(
+        "'{url}' has {rows} row{} already, and it was to be new: nothing was added; choose another place, or append",
+        if *rows == 1 { "" } else { "s" }
+    )]
+    HasRows {
+        /// The dataset.
+        url: String,
+        /// How many.
+        rows: u64,
     },
     /// A file or folder that cannot be written.
     #[error("cannot write '{}': {source}", path.display())]

@@ -8,6 +8,8 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
+use lakebed_core::Column;
+use lakebed_core::DType;
 use lakebed_core::Schema;
 use lakebed_dataset::Dataset;
 use lakebed_dataset::Writer;
@@ -15,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::adapt::Adapter;
+use crate::error::Error;
 use crate::error::Problem;
 use crate::error::Result;
 use crate::options::ImportOptions;
@@ -66,7 +69,8 @@ pub struct Report {
 /// called after every batch.
 ///
 /// # Errors
-/// [`crate::Error::DoesNotFit`] before anything is read; whatever the source or the dataset
+/// [`crate::Error::DoesNotFit`] before anything is read; [`crate::Error::HasRows`] if
+/// `options.into_empty` asks for a dataset without rows; whatever the source or the dataset
 /// reports. Nothing is committed then.
 #[tracing::instrument(skip_all, fields(format = source.format(), rows = source.rows()))]
 pub async fn ingest(
@@ -76,6 +80,9 @@ pub async fn ingest(
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Report> {
     let begun = Instant::now();
+    if options.into_empty {
+        check_empty(dataset)?;
+    }
     let mut writer = dataset.append()?;
     let mut schema = lakebed_core::Schema::clone(dataset.schema());
     if options.grow_classes {
@@ -124,10 +131,112 @@ pub async fn ingest(
         ended.map_err(|e| crate::Error::Stopped { reason: e.to_string() })?;
     }
     if report.rows > 0 {
+        if options.into_empty {
+            check_empty(&dataset.refresh().await?)?;
+        }
         report.dataset = writer.commit(&message).await?;
+        if options.into_empty && report.dataset.num_rows() > report.rows {
+            return Err(take_back(&report).await);
+        }
     }
     report.elapsed = begun.elapsed();
     Ok(report)
+}
+
+fn check_empty(dataset: &Dataset) -> Result<()> {
+    match dataset.num_rows() {
+        0 => Ok(()),
+        rows => Err(Error::HasRows { url: dataset.url().to_string(), rows }),
+    }
+}
+
+/// Takes rows back that were committed behind those of another, who was a moment earlier.
+async fn take_back(report: &Report) -> Error {
+    let dataset = &report.dataset;
+    let reverted = async {
+        // What came behind must not be taken back with it.
+        if dataset.refresh().await?.version() != dataset.version() {
+            return Ok(false);
+        }
+        let log = dataset.log(1).await?;
+        let Some(before) = log.first().and_then(|line| line.parents.first()) else {
+            return Ok(false);
+        };
+        dataset.revert(*before, "taken back: another ingest was first").await?;
+        Ok::<_, lakebed_dataset::Error>(true)
+    };
+    let url = dataset.url().to_string();
+    let version = dataset.version();
+    match reverted.await {
+        Ok(true) => Error::HasRows { url, rows: dataset.num_rows().saturating_sub(report.rows) },
+        Ok(false) => Error::Stopped {
+            reason: format!(
+                "others added rows to '{url}' at the same moment; version {version} has these, revert \
+                 it if they are not wanted"
+            ),
+        },
+        Err(e) => Error::Stopped {
+            reason: format!(
+                "another ingest into '{url}' was a moment earlier, and version {version} could not \
+                 be taken back: {e}; revert it if its rows are not wanted"
+            ),
+        },
+    }
+}
+
+/// What the commits of [`take_columns`] say.
+const TAKEN: &str = "columns of another source";
+/// Has no value in any row that was begun before, so that none can be committed while columns change.
+const GUARD: &str = "ingest changes columns";
+/// Commits that are looked at for whether a dataset was ever used.
+const LOOKED_AT: usize = 1000;
+
+/// Gives the columns of a source to a dataset that nobody used: what an ingest leaves behind that
+/// failed before its commit. Its columns would stand in the way of another attempt, with other types.
+///
+/// A dataset that the source fits stays as it is, as does one that ever had rows or whose columns
+/// were changed by somebody.
+///
+/// # Errors
+/// [`Error::HasRows`] if rows were committed meanwhile; whatever else the dataset reports.
+pub async fn take_columns(dataset: &Dataset, schema: &Schema) -> Result<Dataset> {
+    let known = |name: &str| schema.columns.iter().any(|column| column.name == name);
+    if dataset.num_rows() > 0 || known(GUARD) || Adapter::new(schema, dataset.schema()).is_ok() {
+        return Ok(dataset.clone());
+    }
+    let log = dataset.log(LOOKED_AT).await?;
+    let is_unused = log.len() < LOOKED_AT
+        && log.iter().all(|line| line.rows == 0 && (line.version == 0 || line.message == TAKEN));
+    if !is_unused {
+        return Ok(dataset.clone());
+    }
+    let mut now = dataset.clone();
+    let has = |dataset: &Dataset, name: &str| {
+        dataset.schema().columns.iter().any(|column| column.name == name)
+    };
+    if !has(&now, GUARD) {
+        let guarded = now.add_column(Column::scalar(GUARD, DType::Bool), TAKEN).await;
+        now = match guarded {
+            Ok(guarded) => guarded,
+            // It is refused where there are rows.
+            Err(error) => {
+                check_empty(&dataset.refresh().await?)?;
+                return Err(error.into());
+            }
+        };
+    }
+    for column in dataset.schema().columns.iter().filter(|column| column.name != GUARD) {
+        let same = |wanted: &Column| Column { id: column.id, ..wanted.clone() } == *column;
+        if !schema.columns.iter().any(same) {
+            now = now.drop_column(&column.name, TAKEN).await?;
+        }
+    }
+    for column in &schema.columns {
+        if !has(&now, &column.name) {
+            now = now.add_column(column.clone(), TAKEN).await?;
+        }
+    }
+    Ok(now.drop_column(GUARD, TAKEN).await?)
 }
 
 /// Puts classes that only the source has behind the dataset's, in the commit to come.

@@ -60,6 +60,7 @@ pub use import_format::ImportFormat;
 pub use ingest::Progress;
 pub use ingest::Report;
 pub use ingest::ingest;
+pub use ingest::take_columns;
 pub use options::ImportOptions;
 pub use options::OnError;
 pub use pascal_voc::PascalVoc;

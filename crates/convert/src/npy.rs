@@ -22,8 +22,11 @@ pub(crate) const WRITTEN: usize = 256;
 pub(crate) struct Header {
     /// Element type.
     pub dtype: DType,
-    /// Sizes, the number of rows first. Elements follow in row-major order.
+    /// Sizes, the number of rows first.
     pub shape: Vec<u64>,
+    /// True if elements follow in Fortran's order, the first index running fastest; else in
+    /// row-major order.
+    pub fortran: bool,
     /// True if the bytes of an element are in the other order, the high one first.
     pub swapped: bool,
 }
@@ -31,7 +34,7 @@ pub(crate) struct Header {
 impl Header {
     /// What is written: elements with the low byte first.
     pub fn new(dtype: DType, shape: Vec<u64>) -> Header {
-        Header { dtype, shape, swapped: false }
+        Header { dtype, shape, fortran: false, swapped: false }
     }
 
     /// Turns elements that were read so that the low byte is first.
@@ -125,10 +128,10 @@ fn parse(text: &str) -> Result<Header, String> {
         .filter(|size| !size.is_empty())
         .map(|size| size.parse().map_err(|_| format!("the size '{size}' in its header is none")))
         .collect::<Result<Vec<u64>, String>>()?;
-    // In one dimension both orders are the same.
-    if order.starts_with("True") && shape.iter().filter(|size| **size != 1).count() > 1 {
-        return Err("it is in Fortran order: save it with numpy.ascontiguousarray".into());
-    }
+    // In one dimension both orders are the same, and without elements there is none.
+    let fortran = order.starts_with("True")
+        && shape.iter().filter(|size| **size != 1).count() > 1
+        && !shape.contains(&0);
     if descr.ends_with('O') {
         return Err("it holds Python objects, which are never loaded".into());
     }
@@ -138,7 +141,37 @@ fn parse(text: &str) -> Result<Header, String> {
              timedelta64"
         )
     })?;
-    Ok(Header { dtype, shape, swapped })
+    Ok(Header { dtype, shape, fortran, swapped })
+}
+
+/// Elements of `width` bytes in Fortran's order, put in row-major order.
+pub(crate) fn row_major(elements: &[u8], shape: &[usize], width: usize) -> Vec<u8> {
+    let mut turned = Vec::with_capacity(elements.len());
+    // How far apart in `elements` neighbours along each dimension are.
+    let steps: Vec<usize> = shape
+        .iter()
+        .scan(1usize, |step, size| {
+            let this = *step;
+            *step = step.saturating_mul(*size);
+            Some(this)
+        })
+        .collect();
+    let mut index = vec![0usize; shape.len()];
+    let mut from = 0usize;
+    for _ in 0..elements.len() / width.max(1) {
+        turned.extend_from_slice(elements.get(from * width..(from + 1) * width).unwrap_or(&[]));
+        // The last index runs fastest.
+        for ((at, size), step) in index.iter_mut().zip(shape).zip(&steps).rev() {
+            *at += 1;
+            from += step;
+            if *at < *size {
+                break;
+            }
+            from -= step * *at;
+            *at = 0;
+        }
+    }
+    turned
 }
 
 fn descr(dtype: &DType) -> Option<String> {
@@ -235,11 +268,30 @@ mod tests {
     }
 
     #[test]
+    fn fortran_order_is_turned() {
+        // The element at (i, j, k) of (2, 3, 2) is 100 i + 10 j + k.
+        let at = |i: u8, j: u8, k: u8| [100 * i + 10 * j + k, 7];
+        let mut fortran = Vec::new();
+        let mut expected = Vec::new();
+        for (a, b) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] {
+            for c in 0..2 {
+                fortran.extend(at(c, b, a));
+            }
+        }
+        for (i, j) in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] {
+            for k in 0..2 {
+                expected.extend(at(i, j, k));
+            }
+        }
+        assert_eq!(row_major(&fortran, &[2, 3, 2], 2), expected);
+        assert!(row_major(&[], &[0, 3], 2).is_empty());
+    }
+
+    #[test]
     fn what_is_not_read_is_told() {
         let cases = [
             ("{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }", "'<c8'"),
             ("{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", "never loaded"),
-            ("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 4), }", "Fortran"),
             ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,)}", "named fields"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (-3,)}", "'-3'"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': 3}", "shape"),
@@ -252,6 +304,9 @@ mod tests {
         }
         let one = parse("{\"shape\": (3,), \"fortran_order\": True, \"descr\": \"=f4\"}").unwrap();
         assert_eq!(one, Header::new(DType::F32, vec![3]));
+        let turned = "{'descr': '<f4', 'fortran_order': True, 'shape': (3, 4), }";
+        assert!(parse(turned).unwrap().fortran);
+        assert!(!parse(&turned.replace("3, 4", "1, 4")).unwrap().fortran);
         let high = parse("{'descr': '>i2', 'fortran_order': False, 'shape': (), }").unwrap();
         assert_eq!((&high.dtype, high.shape.len(), high.swapped), (&DType::I16, 0, true));
         let mut elements = [1, 2, 3, 4];

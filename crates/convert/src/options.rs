@@ -37,6 +37,9 @@ pub struct ImportOptions {
     pub infer_rows: usize,
     /// Classes that only the source has are added to the dataset's; else they are refused.
     pub grow_classes: bool,
+    /// The dataset must be without rows, also when they are committed: who makes a new dataset does
+    /// not expect the rows of another there.
+    pub into_empty: bool,
     /// Bounds for everything that is read. An image file is at most `max_page_bytes` long.
     pub limits: Limits,
 }
@@ -53,6 +56,7 @@ impl Default for ImportOptions {
             types: BTreeMap::new(),
             infer_rows: 1000,
             grow_classes: false,
+            into_empty: false,
             limits: Limits::default(),
         }
     }

@@ -5,7 +5,7 @@
 //! | Parquet | `.parquet`, `.pq` | tensors by their Arrow extension types; lists of numbers as ragged tensors; binary that begins like JPEG or PNG as images |
 //! | Arrow IPC stream | `.arrows` | as Parquet |
 //! | CSV | `.csv` | by what the first rows look like; JSON lists in cells as tensors |
-//! | JSON lines | `.jsonl`, `.ndjson` | by what the first rows look like; nested lists of numbers as tensors, objects as JSON |
+//! | JSON lines | `.jsonl`, `.ndjson`; one list of objects in `.json` | by what the first rows look like; nested lists of numbers as tensors, objects as JSON |
 //! | NumPy | `.npy`, `.npz` | one an array; the first axis is the rows |
 //!
 //! Types are inferred when a table is opened, seen in [`Source::schema`] before a row is read, and
@@ -36,11 +36,15 @@ mod numpy;
 mod parquet;
 mod rows;
 mod types;
+mod written;
 
 pub use types::ColumnType;
 
 /// Columns of one table at most: each costs buffers of its own.
 const MAX_COLUMNS: usize = 10_000;
+
+/// Classes of one column at most, if they are collected from its values.
+const MAX_CLASSES: usize = 1 << 16;
 
 /// One table, opened.
 pub(crate) struct Table {
@@ -68,7 +72,7 @@ pub(crate) struct Open<'a> {
 impl Open<'_> {
     /// A problem of the whole file.
     pub fn problem(&self, cause: impl Into<String>) -> Error {
-        Error::File(Problem::new(self.file.as_str(), cause))
+        Error::Whole(Problem::new(self.file.as_str(), cause))
     }
 
     /// The file, at its begin.
@@ -85,6 +89,14 @@ impl Open<'_> {
         Ok(metadata.len())
     }
 
+    /// A type was given for a column that is not there.
+    pub fn unknown<'n>(&self, name: &str, known: impl Iterator<Item = &'n str>) -> Error {
+        let near = lakebed_core::nearest::nearest(name, known);
+        let near =
+            near.map_or("leave its type out".to_string(), |near| format!("did you mean '{near}'?"));
+        self.problem(format!("it has no column '{name}', which was given a type: {near}"))
+    }
+
     /// Refuses more columns than a table may have, and types for columns that are not there.
     pub fn check_names<'n>(&self, names: impl ExactSizeIterator<Item = &'n str>) -> Result<()> {
         if names.len() > MAX_COLUMNS {
@@ -94,11 +106,7 @@ impl Open<'_> {
         let names: std::collections::BTreeSet<&str> = names.collect();
         let unknown = self.options.types.keys().find(|name| !names.contains(name.as_str()));
         if let Some(unknown) = unknown {
-            let known = names.into_iter();
-            return Err(Error::Core(lakebed_core::Error::UnknownColumn {
-                name: unknown.clone(),
-                nearest: lakebed_core::nearest::nearest(unknown, known),
-            }));
+            return Err(self.unknown(unknown, names.into_iter()));
         }
         Ok(())
     }
@@ -107,7 +115,7 @@ impl Open<'_> {
 /// Opens a table if `extension` is one of a table's; `None` for folders and other files.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::File`] for a file that is not what its name says, and
+/// [`Error::Read`], [`Error::Whole`] for a file that is not what its name says, and
 /// [`Error::Core`] for columns that cannot be.
 pub(crate) fn open(
     path: &Path,
@@ -178,7 +186,7 @@ impl Source for TableSource {
                     Ok::<_, Error>((more.then_some(reader), events))
                 });
                 let (reader, events) = step.await.map_err(|e| match e.is_panic() {
-                    true => Error::File(Problem::new(state.file.as_str(), PANICKED)),
+                    true => Error::Whole(Problem::new(state.file.as_str(), PANICKED)),
                     false => Error::Stopped { reason: e.to_string() },
                 })??;
                 state.reader = reader;

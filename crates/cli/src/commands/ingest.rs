@@ -42,7 +42,7 @@ const EXAMPLES: &str = "SOURCE is a folder or file in one of these formats:
   Parquet          x.parquet, x.pq: tensors by their Arrow types, lists of numbers as tensors
   Arrow stream     x.arrows: as Parquet
   CSV              x.csv with a header line; lists as JSON in a cell
-  JSON lines       x.jsonl, x.ndjson: one object a line
+  JSON lines       x.jsonl, x.ndjson: one object a line; x.json: a list of objects
   NumPy            x.npy, x.npz: the first axis is the rows, a column for each array
 
 Types of CSV, JSON lines and the other tables are inferred and shown; --type says otherwise:
@@ -101,6 +101,7 @@ impl Ingest {
             options.parallel = jobs.max(1);
         }
         options.grow_classes = self.append;
+        options.into_empty = !self.append;
         options.types = self.types.into_iter().collect();
         let source = match self.format {
             Some(format) => convert::open(&self.source, format, &options).await?,
@@ -121,9 +122,15 @@ impl Ingest {
             Some(keys) => Some(Staged::new(keys, source.schema()).await?),
             None => None,
         };
+        if self.append {
+            there_is_one(&self.dataset).await?;
+        }
         let commits = self.commit.options();
-        let dataset =
+        let mut dataset =
             target::open_or_create(&self.dataset, source.schema(), self.append, commits).await?;
+        if !self.append {
+            dataset = convert::take_columns(&dataset, source.schema()).await?;
+        }
         let message = options.message.clone().unwrap_or_else(|| format!("ingest {format}"));
         let progress = bar(source.rows());
         let target = staged.as_ref().map_or(&dataset, |staged| &staged.dataset);
@@ -148,6 +155,11 @@ impl Ingest {
         let mut elapsed = report.elapsed;
         if let Some(staged) = staged {
             let begun = Instant::now();
+            let rows = dataset.refresh().await?.num_rows();
+            if !self.append && rows > 0 {
+                let url = self.dataset.clone();
+                return Err(convert::Error::HasRows { url, rows }.into());
+            }
             version = staged.move_to(&report.dataset, &dataset, &message).await?.version();
             elapsed += begun.elapsed();
         }
@@ -169,6 +181,18 @@ impl Ingest {
             report.skipped_count,
         )?;
         Ok(())
+    }
+}
+
+/// Refuses to append where no dataset is: the path may be mistyped.
+async fn there_is_one(url: &str) -> Result<()> {
+    match Dataset::open(url, Options::default()).await {
+        Err(lakebed::dataset::Error::NotADataset { .. }) => Err(Error::Refused {
+            message: format!("'{url}' is no dataset, so there is nothing to append to"),
+            hint: "leave --append out to make one there, or correct the path".to_string(),
+        }),
+        // Anything else is told by who opens it to write.
+        _ => Ok(()),
     }
 }
 
@@ -249,4 +273,20 @@ fn tell(what: &str, listed: &[Problem], count: u64) -> Result<()> {
         writeln!(stderr, "{what}: and {} more", count - told)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_place_without_a_dataset_is_nothing_to_append_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("mistyped");
+        let error = there_is_one(place.to_str().unwrap()).await.unwrap_err();
+        let report = error.report();
+        assert!(report.contains("mistyped' is no dataset"), "{report}");
+        assert!(report.contains("leave --append out"), "{report}");
+        assert!(!place.exists());
+    }
 }

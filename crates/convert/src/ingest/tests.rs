@@ -145,3 +145,71 @@ async fn bccd_comes_back() {
     let report = comes_back(&root).await;
     assert_eq!((report.rows, report.warning_count), (364, 2));
 }
+
+fn into_empty() -> ImportOptions {
+    ImportOptions { into_empty: true, ..ImportOptions::default() }
+}
+
+#[tokio::test]
+async fn of_two_first_ingests_the_second_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "a.csv", "x\n1\n2\n");
+    put(folder.path(), "b.csv", "x\n3\n4\n");
+    let open = async |name: &str| detect(&folder.path().join(name)).await.unwrap();
+    let empty = create(folder.path(), open("a.csv").await.as_ref()).await;
+    let first = ingest(open("a.csv").await, &empty, &into_empty(), &quiet).await.unwrap();
+    // It was opened before the first was done.
+    let second = ingest(open("b.csv").await, &empty, &into_empty(), &quiet).await;
+    assert!(matches!(second, Err(Error::HasRows { rows: 2, .. })), "{second:?}");
+    assert_eq!(empty.refresh().await.unwrap().version(), first.dataset.version());
+
+    // One beside the other, as far as they go.
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = create(folder.path(), open("a.csv").await.as_ref()).await;
+        let options = into_empty();
+        let (a, b) = (open("a.csv").await, open("b.csv").await);
+        let (a, b) =
+            tokio::join!(ingest(a, &empty, &options, &quiet), ingest(b, &empty, &options, &quiet));
+        assert_eq!(usize::from(a.is_ok()) + usize::from(b.is_ok()), 1, "{a:?} {b:?}");
+        assert_eq!(empty.refresh().await.unwrap().num_rows(), 2);
+    }
+    // Others may append.
+    let plain = ImportOptions::default();
+    let more = ingest(open("b.csv").await, &empty, &plain, &quiet).await.unwrap();
+    assert_eq!(more.dataset.num_rows(), 4);
+}
+
+#[tokio::test]
+async fn what_a_failed_ingest_leaves_takes_other_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.csv");
+    put(folder.path(), "x.csv", "x,y,z\n1,2,3\n");
+    let empty = create(folder.path(), detect(&path).await.unwrap().as_ref()).await;
+    put(folder.path(), "x.csv", "w,x,y\na,1,2.5\n");
+    let source = detect(&path).await.unwrap();
+    let taken = take_columns(&empty, source.schema()).await.unwrap();
+    let mut names: Vec<_> = taken.schema().columns.iter().map(|c| c.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["w", "x", "y"]);
+    // Rows for the columns before cannot be committed any more.
+    put(folder.path(), "old.csv", "x,y,z\n1,2,3\n");
+    let old = detect(&folder.path().join("old.csv")).await.unwrap();
+    let old = ingest(old, &empty, &into_empty(), &quiet).await;
+    assert!(matches!(old, Err(Error::Dataset(_))), "{old:?}");
+    let report = ingest(source, &taken, &into_empty(), &quiet).await.unwrap();
+    assert_eq!(report.dataset.num_rows(), 1);
+
+    // A dataset that fits, or has rows, stays as it is.
+    let same = take_columns(&taken, taken.schema()).await.unwrap();
+    assert_eq!(same.version(), taken.version());
+    let other = detect(&folder.path().join("old.csv")).await.unwrap();
+    let kept = take_columns(&report.dataset, other.schema()).await.unwrap();
+    assert_eq!(kept.version(), report.dataset.version());
+    // So does one whose columns somebody chose.
+    let folder = tempfile::tempdir().unwrap();
+    let chosen = create(folder.path(), other.as_ref()).await;
+    let chosen = chosen.add_column(Column::text("note").nullable(), "a note").await.unwrap();
+    let kept = take_columns(&chosen, report.dataset.schema()).await.unwrap();
+    assert_eq!(kept.version(), chosen.version());
+}

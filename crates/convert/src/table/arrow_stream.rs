@@ -25,13 +25,20 @@ const NULL_ROWS: u64 = 1 << 17;
 /// Opens a stream.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::File`].
+/// [`Error::Read`], [`Error::Whole`].
 pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     let mut messages = Messages::open(open)?;
     let failed = |e: String| open.problem(e);
     let first = messages.next().map_err(failed)?;
     let schema = messages.decoder.schema().ok_or_else(|| open.problem("it has no schema"))?;
-    let fit = Fit::new(open, schema.fields(), first.as_ref())?;
+    let mut fit = Fit::new(open, schema.fields(), first.as_ref())?;
+    if fit.needs_names() {
+        let mut all = Messages::open(open)?;
+        while let Some(batch) = all.next().map_err(failed)? {
+            fit.gather(&batch)?;
+        }
+        fit.name_classes();
+    }
     let rows = count(open)?;
     let schema = fit.schema.clone();
     let reader = Batches { file: open.file.clone(), first, messages, fit };
@@ -196,7 +203,7 @@ impl Reader for Batches {
             None => self
                 .messages
                 .next()
-                .map_err(|e| Error::File(Problem::new(self.file.as_str(), e)))?,
+                .map_err(|e| Error::Whole(Problem::new(self.file.as_str(), e)))?,
         };
         let Some(batch) = batch else { return Ok(false) };
         self.fit.apply(&batch, events)?;

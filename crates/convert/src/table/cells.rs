@@ -179,7 +179,8 @@ fn tensor(column: &Column, value: &Value) -> Result<Cell, String> {
         }
     }
     let mut leaves = Vec::new();
-    flatten(value, &shape, &mut leaves)?;
+    flatten(value, &shape, &mut leaves)
+        .map_err(|cause| format!("{cause}: give --type {}=json", column.name))?;
     let dtype = &column.dtype;
     let not = |value: &&Value| wrong(&dtype.to_string(), value);
     if *dtype == DType::Bool {
@@ -211,7 +212,7 @@ fn flatten<'a>(
                 flatten(value, rest, leaves)?;
             }
         }
-        _ => return Err("its lists are of different lengths: it is no tensor".into()),
+        _ => return Err("its lists are of different lengths, so that it is no tensor".into()),
     }
     Ok(())
 }

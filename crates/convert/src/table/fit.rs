@@ -1,6 +1,7 @@
 //! Arrow columns of other programs as columns of ours: which, and the arrays turned.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::Array;
@@ -10,8 +11,10 @@ use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 use arrow_schema::Field;
 use lakebed_core::Column;
+use lakebed_core::HType;
 use lakebed_core::Schema;
 
+use super::MAX_CLASSES;
 use super::Open;
 use crate::columns::arrow_schema;
 use crate::error::Error;
@@ -23,6 +26,8 @@ use crate::source::Event;
 
 mod arrays;
 mod columns;
+mod json;
+mod labels;
 mod lists;
 
 use arrays::turn;
@@ -34,6 +39,8 @@ pub(super) struct Fit {
     /// Places in the file's batches, and what they become.
     chosen: Vec<usize>,
     pub schema: Schema,
+    /// Of class labels that are text, by their place in the schema: the names found so far.
+    names: BTreeMap<usize, BTreeSet<String>>,
     options: ImportOptions,
     rows: u64,
 }
@@ -45,7 +52,7 @@ impl Fit {
     /// Chooses types by the fields, and by a first batch for columns of bytes.
     ///
     /// # Errors
-    /// [`Error::File`] for a column of a type that has no form here, with what to do.
+    /// [`Error::Whole`] for a column of a type that has no form here, with what to do.
     pub fn new(
         open: &Open<'_>,
         fields: &arrow_schema::Fields,
@@ -54,7 +61,7 @@ impl Fit {
         open.check_names(
             fields.iter().map(|field| field.name().as_str()).collect::<Vec<_>>().into_iter(),
         )?;
-        let (mut chosen, mut columns) = (Vec::new(), Vec::new());
+        let (mut chosen, mut columns, mut names) = (Vec::new(), Vec::new(), BTreeMap::new());
         for (index, field) in fields.iter().enumerate() {
             let name = field.name();
             let inferred = column_of(field, sample.and_then(|batch| batch.columns().get(index)));
@@ -68,19 +75,63 @@ impl Fit {
                 (None, Some(inferred)) => Some(inferred),
                 (None, None) => {
                     let found = field.data_type();
+                    let json = match json::is_nested(found) {
+                        true => format!("give --type {name}=json, or "),
+                        false => String::new(),
+                    };
                     return Err(open.problem(format!(
-                        "column '{name}': its type {found} has no form here: give it another type, or \
-                         leave it out with the type 'skip'"
+                        "column '{name}': its type {found} has no form here: {json}leave it out with \
+                         --type {name}=skip"
                     )));
                 }
             };
             if let Some(column) = column {
+                if column.htype == HType::ClassLabel && labels::are_texts(field.data_type()) {
+                    names.insert(columns.len(), BTreeSet::new());
+                }
                 chosen.push(index);
                 columns.push(column);
             }
         }
         let schema = Schema { columns };
-        Ok(Fit { file: open.file.clone(), chosen, schema, options: open.options.clone(), rows: 0 })
+        let (file, options) = (open.file.clone(), open.options.clone());
+        Ok(Fit { file, chosen, schema, names, options, rows: 0 })
+    }
+
+    /// True if there are class labels that are text: every batch is to be shown to
+    /// [`Fit::gather`] first, since all names must be known before the first code.
+    pub fn needs_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Notes the names of classes in a batch.
+    pub fn gather(&mut self, batch: &RecordBatch) -> Result<()> {
+        for (place, names) in &mut self.names {
+            let Some(column) = self.schema.columns.get_mut(*place) else { continue };
+            let array = self.chosen.get(*place).and_then(|index| batch.columns().get(*index));
+            let problem = |cause: String| {
+                let cause = format!("column '{}': {cause}", column.name);
+                Error::Whole(Problem::new(self.file.as_str(), cause))
+            };
+            if let Some(array) = array {
+                labels::gather(array, names).map_err(problem)?;
+            }
+            if names.len() > MAX_CLASSES {
+                let name = &column.name;
+                let advice = format!("more than {MAX_CLASSES} classes: give --type {name}=text");
+                return Err(problem(advice));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the gathering: the names are the classes, sorted.
+    pub fn name_classes(&mut self) {
+        for (place, names) in std::mem::take(&mut self.names) {
+            if let Some(column) = self.schema.columns.get_mut(place) {
+                column.classes = names.into_iter().collect();
+            }
+        }
     }
 
     /// Turns a batch; its bad rows end the import or are left out.
@@ -94,7 +145,7 @@ impl Fit {
             let mut rows = Vec::new();
             let turned = turn(column, array, &self.options.limits, &mut rows).map_err(|e| {
                 let cause = format!("column '{}': {e}", column.name);
-                Error::File(Problem::new(self.file.as_str(), cause))
+                Error::Whole(Problem::new(self.file.as_str(), cause))
             })?;
             if !column.nullable {
                 let nulls = turned.nulls().into_iter();

@@ -4,6 +4,8 @@ use lakebed_core::Column;
 use lakebed_core::DType;
 use serde_json::Value;
 
+use super::written;
+
 /// What is known about a column so far. Observing more only widens it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Kind {
@@ -30,10 +32,14 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Element {
     Bool,
-    /// Fits i64.
+    /// Not negative, and fits i64.
+    Natural,
+    /// Fits i64; some are negative.
     Signed,
     /// Not negative, and above i64's range.
     Unsigned,
+    /// Integers that no one type holds.
+    Wide,
     Float,
 }
 
@@ -43,7 +49,10 @@ impl Kind {
         match value {
             Value::Null => Kind::Nothing,
             Value::Bool(_) => Kind::Tensor(Element::Bool, 0),
-            Value::Number(number) if number.is_i64() => Kind::Tensor(Element::Signed, 0),
+            Value::Number(number) if number.as_i64().is_some_and(|n| n < 0) => {
+                Kind::Tensor(Element::Signed, 0)
+            }
+            Value::Number(number) if number.is_i64() => Kind::Tensor(Element::Natural, 0),
             Value::Number(number) if number.is_u64() => Kind::Tensor(Element::Unsigned, 0),
             Value::Number(_) => Kind::Tensor(Element::Float, 0),
             Value::String(text) => match text.as_str() {
@@ -71,6 +80,16 @@ impl Kind {
         }
     }
 
+    /// The kind of a value that is written with an integer which neither i64 nor u64 holds.
+    pub fn of_wide(value: &Value, written: &str) -> Kind {
+        match Kind::of(value) {
+            Kind::Tensor(Element::Float, ndim) if written::all_integers(written) => {
+                Kind::Tensor(Element::Wide, ndim)
+            }
+            kind => kind,
+        }
+    }
+
     /// What holds values of both.
     pub fn merge(self, other: Kind) -> Kind {
         match (self, other) {
@@ -78,8 +97,10 @@ impl Kind {
             (a, b) if a == b => a,
             (Kind::Tensor(a, n), Kind::Tensor(b, m)) if n == m => match (a, b) {
                 (Element::Bool, _) | (_, Element::Bool) => Kind::Json,
+                (Element::Float, _) | (_, Element::Float) => Kind::Tensor(Element::Float, n),
+                (Element::Natural, wider) | (wider, Element::Natural) => Kind::Tensor(wider, n),
                 // Some are negative and some beyond i64.
-                _ => Kind::Tensor(Element::Float, n),
+                _ => Kind::Tensor(Element::Wide, n),
             },
             (Kind::Empty(a), Kind::Empty(b)) => Kind::Empty(a.max(b)),
             (Kind::Empty(depth), Kind::Tensor(element, n))
@@ -105,9 +126,10 @@ impl Kind {
         let tensor = |element: &Element, ndim: usize| {
             let dtype = match element {
                 Element::Bool => DType::Bool,
-                Element::Signed => DType::I64,
+                Element::Natural | Element::Signed => DType::I64,
                 Element::Unsigned => DType::U64,
-                Element::Float => DType::F64,
+                // Integers that are too wide come this far only if a type was given for them.
+                Element::Float | Element::Wide => DType::F64,
             };
             Column::tensor(name, dtype, &vec![None; ndim])
         };
@@ -138,6 +160,8 @@ mod tests {
             (vec![json!(1), json!(null)], Column::scalar("x", DType::I64)),
             (vec![json!(1), json!(1.5)], Column::scalar("x", DType::F64)),
             (vec![json!(u64::MAX)], Column::scalar("x", DType::U64)),
+            (vec![json!(1), json!(u64::MAX), json!(2)], Column::scalar("x", DType::U64)),
+            (vec![json!(1), json!(-1), json!(2)], Column::scalar("x", DType::I64)),
             (vec![json!(u64::MAX), json!(-1)], Column::scalar("x", DType::F64)),
             (vec![json!(true), json!(1)], Column::json("x")),
             (vec![json!([]), json!([[1, 2]])], Column::tensor("x", DType::I64, &[None, None])),

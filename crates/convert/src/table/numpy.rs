@@ -1,6 +1,11 @@
 //! NumPy arrays: `.npy` of one column, named like the file, and `.npz` of one column an array. The
 //! first axis is the rows, so all arrays of a file are equally long.
+//!
+//! Of an array in Fortran's order the elements of a row lie far apart, each element beside that of
+//! the next row: as many reads a batch as a row has elements. In an archive there is no going back,
+//! so such a member is unpacked into a temporary file first.
 
+use std::fs::File;
 use std::io::BufReader;
 use std::io::Read;
 use std::io::Seek;
@@ -26,17 +31,24 @@ use super::MAX_COLUMNS;
 use super::Open;
 use super::Reader;
 use super::Table;
+use super::cells;
+use super::cells::Cell;
 use super::fit::Fit;
 use crate::error::Error;
 use crate::error::Problem;
 use crate::error::Result;
 use crate::npy::Header;
+use crate::npy::row_major;
 use crate::source::Event;
+
+/// Rows of an array that takes no bytes, because one of its axes has no elements: a short file can
+/// promise any number of them.
+const MAX_EMPTY_ROWS: u64 = 1 << 24;
 
 /// Opens `.npy` or `.npz`, whichever the first bytes say.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::File`]; arrays of different lengths are named.
+/// [`Error::Read`], [`Error::Whole`]; arrays of different lengths are named.
 pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     let mut start = Vec::new();
     let failed = |source| Error::Read { path: open.path.clone(), source };
@@ -58,7 +70,9 @@ pub(super) fn open(open: &Open<'_>) -> Result<Table> {
         )));
     }
     let columns = members.iter().map(|member| {
-        let dims = member.header.shape.iter().skip(1).map(|size| u32::try_from(*size).ok());
+        // An axis without elements is an open dimension: fixed ones have one at least.
+        let size = |size: &u64| u32::try_from(*size).ok().filter(|size| *size > 0);
+        let dims = member.header.shape.iter().skip(1).map(size);
         let column =
             Column::tensor(&member.name, member.header.dtype.clone(), &dims.collect::<Vec<_>>());
         column.validate()?;
@@ -82,9 +96,25 @@ pub(super) fn open(open: &Open<'_>) -> Result<Table> {
 struct Member {
     name: String,
     header: Header,
-    data: CrcReader<Box<dyn Read + Send>>,
-    /// What the checksum of all that is read must be, if something says so.
-    crc: Option<u32>,
+    data: Data,
+}
+
+/// Where the elements come from.
+enum Data {
+    /// Row by row.
+    Rows {
+        bytes: CrcReader<Box<dyn Read + Send>>,
+        /// What the checksum of all that is read must be, if something says so.
+        crc: Option<u32>,
+    },
+    /// In Fortran's order.
+    Fortran {
+        file: File,
+        /// Where the elements begin in it.
+        begin: u64,
+        /// Rows read so far.
+        done: u64,
+    },
 }
 
 impl Member {
@@ -95,6 +125,52 @@ impl Member {
         let elements = elements.and_then(|elements| usize::try_from(elements).ok());
         let width = self.header.dtype.width().unwrap_or(1);
         elements.and_then(|elements| elements.checked_mul(width)).unwrap_or(usize::MAX)
+    }
+
+    /// The elements of the next rows, in row-major order.
+    fn read(&mut self, rows: usize) -> std::io::Result<Vec<u8>> {
+        let too_long = || std::io::Error::other("a row is too long");
+        let row_bytes = self.row_bytes();
+        let length = row_bytes.checked_mul(rows).ok_or_else(too_long)?;
+        let mut elements = vec![0; length];
+        match &mut self.data {
+            Data::Rows { bytes, .. } => bytes.read_exact(&mut elements)?,
+            Data::Fortran { file, begin, done } => {
+                let width = self.header.dtype.width().unwrap_or(1);
+                let all = self.header.shape.first().copied().unwrap_or(0);
+                let bytes = |elements: u64| elements.checked_mul(u64::try_from(width).ok()?);
+                let runs = elements.chunks_exact_mut((rows * width).max(1));
+                for (run, number) in runs.zip(0u64..) {
+                    let first = number.checked_mul(all).and_then(|first| first.checked_add(*done));
+                    let place = first.and_then(bytes).and_then(|place| place.checked_add(*begin));
+                    file.seek(SeekFrom::Start(place.ok_or_else(too_long)?))?;
+                    file.read_exact(run)?;
+                }
+                *done += u64::try_from(rows).unwrap_or(u64::MAX);
+                let rest = self.header.shape.iter().skip(1);
+                let rest = rest.map(|size| usize::try_from(*size).unwrap_or(usize::MAX));
+                let shape: Vec<usize> = std::iter::once(rows).chain(rest).collect();
+                elements = row_major(&elements, &shape, width);
+            }
+        }
+        self.header.turn(&mut elements);
+        Ok(elements)
+    }
+
+    /// Reads what is left, and compares the checksum of all of it.
+    fn end(&mut self) -> Result<(), String> {
+        match &mut self.data {
+            Data::Rows { bytes, crc } => check_end(bytes, *crc),
+            Data::Fortran { .. } => Ok(()),
+        }
+    }
+}
+
+fn check_end(bytes: &mut CrcReader<Box<dyn Read + Send>>, crc: Option<u32>) -> Result<(), String> {
+    std::io::copy(bytes, &mut std::io::sink()).map_err(|e| e.to_string())?;
+    match crc.is_some_and(|crc| crc != bytes.crc().sum()) {
+        true => Err("its checksum is another: it is damaged".to_string()),
+        false => Ok(()),
     }
 }
 
@@ -119,14 +195,49 @@ fn member(
             header.shape
         )));
     }
+    let rows = header.shape.first().copied().unwrap_or(0);
+    if promised == Some(0) && rows > MAX_EMPTY_ROWS {
+        return Err(problem(format!(
+            "it has {rows} rows without elements, more than {MAX_EMPTY_ROWS}: leave it out of the \
+             file, or save fewer rows"
+        )));
+    }
     let limit = open.options.limits.max_sample_bytes;
-    let member = Member { name: name.to_string(), header, data, crc };
+    let mut member =
+        Member { name: name.to_string(), header, data: Data::Rows { bytes: data, crc } };
     if u64::try_from(member.row_bytes()).unwrap_or(u64::MAX) > limit {
         return Err(problem(format!(
             "a row is longer than {limit} bytes: raise `max_sample_bytes`"
         )));
     }
+    if member.header.fortran {
+        member.data = fortran(open, &mut member, promised.unwrap_or(0)).map_err(problem)?;
+    }
     Ok(member)
+}
+
+/// Elements in Fortran's order, where they can be read from any place. The header was just read.
+fn fortran(open: &Open<'_>, member: &mut Member, length: u64) -> Result<Data, String> {
+    let Data::Rows { bytes, crc } = &mut member.data else { return Err("it is open".into()) };
+    let Some(crc) = *crc else {
+        // Of a plain file all that was read is the header.
+        let file = open.open().map_err(|e| e.to_string())?;
+        return Ok(Data::Fortran { file, begin: u64::from(bytes.crc().amount()), done: 0 });
+    };
+    let failed = |e: std::io::Error| {
+        format!(
+            "it is in Fortran order and cannot be unpacked into a temporary file: {e}; make room in \
+             '{}', or save it with numpy.ascontiguousarray",
+            std::env::temp_dir().display()
+        )
+    };
+    let mut file = tempfile::tempfile().map_err(failed)?;
+    let copied = std::io::copy(&mut bytes.by_ref().take(length), &mut file).map_err(failed)?;
+    check_end(bytes, Some(crc))?;
+    if copied < length {
+        return Err("it is cut off".to_string());
+    }
+    Ok(Data::Fortran { file, begin: 0, done: 0 })
 }
 
 fn plain(open: &Open<'_>) -> Result<Member> {
@@ -185,33 +296,40 @@ struct Batches {
 impl Reader for Batches {
     fn next(&mut self, events: &mut Vec<Event>) -> Result<bool> {
         let problem = |name: &str, e: &dyn std::fmt::Display| {
-            Error::File(Problem::new(self.file.as_str(), format!("array '{name}': {e}")))
+            Error::Whole(Problem::new(self.file.as_str(), format!("array '{name}': {e}")))
         };
         let rows = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.batch);
         if rows == 0 {
             for member in &mut self.members {
-                let rest = std::io::copy(&mut member.data, &mut std::io::sink());
-                rest.map_err(|e| problem(&member.name, &e))?;
-                if member.crc.is_some_and(|crc| crc != member.data.crc().sum()) {
-                    return Err(problem(&member.name, &"its checksum is another: it is damaged"));
-                }
+                member.end().map_err(|e| problem(&member.name, &e))?;
             }
             return Ok(false);
         }
         let mut arrays = Vec::with_capacity(self.members.len());
         for (member, column) in self.members.iter_mut().zip(&self.columns) {
-            let length = member.row_bytes().checked_mul(rows);
-            let length = length.ok_or_else(|| problem(&member.name, &"a row is too long"))?;
-            let mut bytes = vec![0; length];
-            member.data.read_exact(&mut bytes).map_err(|e| problem(&member.name, &e))?;
-            member.header.turn(&mut bytes);
-            arrays.push(array(column, bytes, rows)?);
+            let elements = member.read(rows).map_err(|e| problem(&member.name, &e))?;
+            arrays.push(match member.header.data_bytes() {
+                Some(0) => empty(column, &member.header.shape, rows)?,
+                _ => array(column, elements, rows)?,
+            });
         }
         self.left -= u64::try_from(rows).unwrap_or(self.left);
         let batch = RecordBatch::try_new(Arc::clone(&self.arrow), arrays)?;
         self.fit.apply(&batch, events)?;
         Ok(true)
     }
+}
+
+/// Rows of an array that has an axis without elements.
+fn empty(column: &Column, shape: &[u64], rows: usize) -> Result<ArrayRef> {
+    let sizes = shape.iter().skip(1).map(|size| usize::try_from(*size).unwrap_or(usize::MAX));
+    let sizes: Vec<usize> = sizes.collect();
+    let cell = match &column.dtype {
+        DType::Bool => Cell::Bools(Vec::new(), sizes),
+        dtype if dtype.is_float() => Cell::Floats(Vec::new(), sizes),
+        _ => Cell::Integers(Vec::new(), sizes),
+    };
+    cells::array(column, vec![cell; rows])
 }
 
 /// Elements of some rows as an Arrow array.

@@ -30,7 +30,7 @@ use crate::source::Event;
 /// Opens a Parquet file.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::File`].
+/// [`Error::Read`], [`Error::Whole`].
 pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     let file = open.open()?;
     check_footer(open, &file)?;
@@ -48,7 +48,14 @@ pub(super) fn open(open: &Open<'_>) -> Result<Table> {
     drop(builder);
     let mut rows_of = Rows::open(open, file).map_err(|e| failed(&e))?;
     let first = rows_of.next().map_err(|e| failed(&e))?;
-    let fit = Fit::new(open, &fields, first.as_ref())?;
+    let mut fit = Fit::new(open, &fields, first.as_ref())?;
+    if fit.needs_names() {
+        let mut all = Rows::open(open, open.open()?).map_err(|e| failed(&e))?;
+        while let Some(batch) = all.next().map_err(|e| failed(&e))? {
+            fit.gather(&batch)?;
+        }
+        fit.name_classes();
+    }
     let schema = fit.schema.clone();
     let reader = Batches { file: open.file.clone(), first, rows: rows_of, fit };
     Ok(Table { format: "Parquet", schema, rows, reader: Box::new(reader) })
@@ -158,7 +165,7 @@ impl Reader for Batches {
         let batch = match self.first.take() {
             Some(first) => Some(first),
             None => self.rows.next().map_err(|e| {
-                Error::File(Problem::new(self.file.as_str(), format!("it is damaged: {e}")))
+                Error::Whole(Problem::new(self.file.as_str(), format!("it is damaged: {e}")))
             })?,
         };
         let Some(batch) = batch else { return Ok(false) };

@@ -4,16 +4,21 @@ use std::collections::BTreeSet;
 
 use arrow::record_batch::RecordBatch;
 use lakebed_core::Column;
+use lakebed_core::DType;
 use lakebed_core::HType;
 use lakebed_core::Schema;
 use serde_json::Value;
 
+use super::MAX_CLASSES;
 use super::Open;
 use super::Reader;
 use super::Table;
 use super::cells;
 use super::cells::Cell;
+use super::infer::Element;
 use super::infer::Kind;
+use super::written::is_wide;
+use super::written::wide_in;
 use crate::columns::arrow_schema;
 use crate::error::Error;
 use crate::error::Problem;
@@ -22,13 +27,21 @@ use crate::options::ImportOptions;
 use crate::options::OnError;
 use crate::source::Event;
 
-/// Classes of one column at most, if they are collected from its values.
-const MAX_CLASSES: usize = 1 << 16;
-
 /// One row: its line in the file, and its values by column or what is wrong with the line.
 pub(super) struct Row {
     pub line: u64,
     pub values: Result<Vec<Value>, String>,
+    /// Values as they are written, by column, that hold an integer which neither i64 nor u64 holds:
+    /// in `values` it is rounded.
+    pub wide: Vec<(usize, String)>,
+}
+
+/// What the first rows say of a column.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Guess {
+    pub kind: Kind,
+    /// The line whose value changed the kind last.
+    line: u64,
 }
 
 /// A file that is read row by row, from its begin each time that it is opened.
@@ -48,36 +61,52 @@ struct Chosen {
     /// Its place in a row.
     index: usize,
     column: Column,
+    /// True if its type was given.
+    told: bool,
 }
 
 /// Opens a table of rows. `reread` opens the file again for a given list of names.
 ///
 /// # Errors
-/// What the columns are refused for; [`Error::File`] for a file that cannot be read.
+/// What the columns are refused for; [`Error::Whole`] for a file that cannot be read.
 pub(super) fn open(
     open: &Open<'_>,
     format: &'static str,
     names: &[String],
-    kinds: Vec<Kind>,
+    guesses: Vec<Guess>,
     rows: u64,
     reread: &Reread<'_>,
 ) -> Result<Table> {
     open.check_names(names.iter().map(String::as_str))?;
     let mut columns = Vec::new();
-    for (name, kind) in names.iter().zip(&kinds) {
-        let inferred = kind.column(name);
+    for (name, guess) in names.iter().zip(&guesses) {
+        let inferred = guess.kind.column(name);
         columns.push(match open.options.types.get(name) {
-            None => Some(inferred),
+            None => {
+                if let Kind::Tensor(Element::Wide, ndim) = guess.kind {
+                    return Err(open.problem(format!(
+                        "line {}, column '{name}': its integers up to there fit neither i64 nor \
+                         u64: {}",
+                        guess.line,
+                        advice(name, ndim)
+                    )));
+                }
+                Some(inferred)
+            }
             Some(ty) => {
                 ty.column(&inferred).map_err(|e| open.problem(format!("column '{name}': {e}")))?
             }
         });
     }
-    collect_classes(open, &kinds, &mut columns, reread)?;
+    collect_classes(open, &guesses, &mut columns, reread)?;
     let reader = reread(&columns)?;
     let chosen = columns.into_iter().enumerate();
     let chosen: Vec<Chosen> = chosen
-        .filter_map(|(index, column)| column.map(|column| Chosen { index, column }))
+        .filter_map(|(index, column)| {
+            let column = column?;
+            let told = open.options.types.contains_key(&column.name);
+            Some(Chosen { index, column, told })
+        })
         .collect();
     let schema = Schema { columns: chosen.iter().map(|chosen| chosen.column.clone()).collect() };
     let reader = Batches {
@@ -95,14 +124,14 @@ pub(super) fn open(
 /// Gives class labels that are text their names: those that occur, sorted.
 fn collect_classes(
     open: &Open<'_>,
-    kinds: &[Kind],
+    guesses: &[Guess],
     columns: &mut [Option<Column>],
     reread: &Reread<'_>,
 ) -> Result<()> {
-    let named = columns.iter().zip(kinds).enumerate().filter(|(_, (column, kind))| {
+    let named = columns.iter().zip(guesses).enumerate().filter(|(_, (column, guess))| {
         column.as_ref().is_some_and(|column| column.htype == HType::ClassLabel)
             // Of a column without values in the first rows, the later ones may be names.
-            && matches!(kind, Kind::Nothing | Kind::Text | Kind::Texts)
+            && matches!(guess.kind, Kind::Nothing | Kind::Text | Kind::Texts)
     });
     let mut found: Vec<(usize, BTreeSet<String>)> =
         named.map(|(index, _)| (index, BTreeSet::new())).collect();
@@ -122,9 +151,10 @@ fn collect_classes(
                 }
             }
             if names.len() > MAX_CLASSES {
+                let column = columns.get(*index).and_then(Option::as_ref);
+                let name = column.map_or("", |column| &column.name);
                 return Err(open.problem(format!(
-                    "column {} has more than {MAX_CLASSES} classes: import it as text",
-                    *index + 1
+                    "column '{name}' has more than {MAX_CLASSES} classes: give --type {name}=text"
                 )));
             }
         }
@@ -145,16 +175,40 @@ pub(super) fn infer(
     reader: &mut dyn RowReader,
     columns: usize,
     rows: usize,
-) -> Result<Vec<Kind>, String> {
-    let mut kinds = vec![Kind::Nothing; columns];
+) -> Result<Vec<Guess>, String> {
+    let mut guesses = vec![Guess::default(); columns];
     for _ in 0..rows {
         let Some(row) = reader.next()? else { break };
         // A line that is damaged is told when it is read.
-        for (kind, value) in kinds.iter_mut().zip(row.values.unwrap_or_default()) {
-            *kind = std::mem::take(kind).merge(Kind::of(&value));
+        let values = row.values.unwrap_or_default();
+        for (index, (guess, value)) in guesses.iter_mut().zip(&values).enumerate() {
+            let kind = match written(&row.wide, index) {
+                Some(written) => Kind::of_wide(value, written),
+                None => Kind::of(value),
+            };
+            let merged = guess.kind.clone().merge(kind);
+            if merged != guess.kind {
+                *guess = Guess { kind: merged, line: row.line };
+            }
         }
     }
-    Ok(kinds)
+    Ok(guesses)
+}
+
+/// A value as it is written, if it was rounded.
+fn written(wide: &[(usize, String)], index: usize) -> Option<&str> {
+    wide.iter().find(|(place, _)| *place == index).map(|(_, written)| written.as_str())
+}
+
+/// What to do about integers that no integer type holds.
+fn advice(name: &str, ndim: usize) -> String {
+    match ndim {
+        0 => format!("give --type {name}=f64, which rounds them, or --type {name}=text"),
+        _ => {
+            let dims = vec!["?"; ndim].join(",");
+            format!("give --type {name}=f64[{dims}], which rounds them, or --type {name}=json")
+        }
+    }
 }
 
 struct Batches {
@@ -174,7 +228,7 @@ impl Reader for Batches {
             if rows >= self.options.batch_rows.max(1) || self.bytes >= self.options.batch_bytes {
                 break true;
             }
-            let problem = |cause| Error::File(Problem::new(self.file.as_str(), cause));
+            let problem = |cause| Error::Whole(Problem::new(self.file.as_str(), cause));
             let Some(row) = self.reader.next().map_err(problem)? else { break false };
             match self.cells(&row) {
                 Ok(cells) => {
@@ -211,14 +265,50 @@ impl Batches {
         let values = row.values.as_ref().map_err(|e| format!("line {line}: {e}"))?;
         let cells = self.chosen.iter().map(|chosen| {
             let value = values.get(chosen.index).unwrap_or(&Value::Null);
-            let column = &chosen.column;
-            let cell = match coded(column, value)? {
-                Some(value) => Cell::new(column, &value, &self.options.limits),
-                None => Cell::new(column, value, &self.options.limits),
-            };
-            cell.map_err(|e| format!("line {line}, column '{}': {e}", column.name))
+            let written = written(&row.wide, chosen.index);
+            let cell = self.cell(chosen, value, written);
+            cell.map_err(|e| format!("line {line}, column '{}': {e}", chosen.column.name))
         });
         cells.collect()
+    }
+
+    /// One value; `written` is its text if it holds an integer that is rounded in `value`.
+    fn cell(&self, chosen: &Chosen, value: &Value, written: Option<&str>) -> Result<Cell, String> {
+        let (column, limits) = (&chosen.column, &self.options.limits);
+        if let Some(written) = written
+            && !column.dtype.is_float()
+        {
+            if column.dtype == DType::Json && !column.sequence {
+                return Ok(Cell::Text(written.to_string()));
+            }
+            let by_text = !column.sequence && !column.dtype.is_tensor_element();
+            if by_text && is_wide(written) {
+                return Cell::new(column, &Value::from(written), limits);
+            }
+            let integer = wide_in(written).unwrap_or(written);
+            let advice = advice(&column.name, column.dims.len() + usize::from(column.sequence));
+            return Err(format!("{integer} fits neither i64 nor u64: {advice}"));
+        }
+        // Numbers are text where text was asked for.
+        if chosen.told && column.dtype == DType::Text && !column.sequence && value.is_number() {
+            return Cell::new(column, &Value::from(value.to_string()), limits);
+        }
+        let coded = coded(column, value)?;
+        let cell = Cell::new(column, coded.as_ref().unwrap_or(value), limits);
+        let is_integer = matches!(column.dtype, DType::I64 | DType::U64) && column.dims.is_empty();
+        cell.map_err(|e| match value {
+            Value::Number(number) if is_integer && !chosen.told => {
+                let name = &column.name;
+                let wider = match (number.is_f64(), number.is_u64()) {
+                    (true, _) => format!("--type {name}=f64"),
+                    (_, true) => format!("--type {name}=u64 if none is negative, else {name}=text"),
+                    _ => format!("--type {name}=text"),
+                };
+                let rows = self.options.infer_rows;
+                format!("{e}, the type of the first {rows} rows: give {wider}")
+            }
+            _ => e,
+        })
     }
 
     fn finish(&mut self) -> Result<RecordBatch> {

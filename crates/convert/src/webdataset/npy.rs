@@ -102,7 +102,13 @@ impl NpyBuilder {
         match array {
             Some((array, bytes)) => {
                 let begin = self.bytes.len();
-                self.bytes.extend_from_slice(bytes.get(array.begin..).unwrap_or_default());
+                let elements = bytes.get(array.begin..).unwrap_or_default();
+                match array.header.fortran {
+                    true => {
+                        self.bytes.extend(npy::row_major(elements, &array.shape, self.width));
+                    }
+                    false => self.bytes.extend_from_slice(elements),
+                }
                 array.header.turn(self.bytes.get_mut(begin..).unwrap_or_default());
                 for size in &array.shape {
                     self.sizes.push(fit(*size)?);
@@ -181,10 +187,20 @@ mod tests {
     }
 
     #[test]
+    fn fortran_order_is_turned() {
+        let text = "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }\n";
+        let mut bytes = npy(text, 0);
+        bytes.extend([0, 10, 1, 11, 2, 12]);
+        let array = NpyArray::new(&bytes).unwrap();
+        let mut builder = NpyBuilder::new(1, 2);
+        builder.push(Some((&array, &bytes))).unwrap();
+        assert_eq!(builder.bytes, [0, 1, 2, 10, 11, 12]);
+    }
+
+    #[test]
     fn hostile_headers_are_errors() {
         let cases = [
             ("{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", "never loaded"),
-            ("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }", "Fortran"),
             (
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999), }",
                 "fit",

@@ -12,6 +12,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::Partitioning;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
@@ -59,8 +60,8 @@ impl KeepOrder {
                 return self.kept(input);
             }
         }
-        let kept = self.kept(Arc::clone(&input))?;
-        if Arc::ptr_eq(&kept, &input) { Ok(plan) } else { plan.with_new_children(vec![kept]) }
+        let kept = self.kept(input)?;
+        replace_children_if_necessary(plan, vec![kept])
     }
 }
 

@@ -6,16 +6,22 @@ use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::StructArray;
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow_schema::DataType;
 use lakebed_core::Column;
 use lakebed_core::Compression;
 use lakebed_core::DType;
+use lakebed_core::HType;
 use lakebed_core::Layout;
 use lakebed_core::Limits;
 use lakebed_core::TensorType;
 
 use super::BadRow;
+use super::json::documents;
+use super::json::is_nested;
+use super::labels::are_texts;
+use super::labels::codes;
 use super::lists::tensors;
 use crate::media::EncodedImage;
 use crate::table::cells;
@@ -29,10 +35,28 @@ pub(super) fn turn(
 ) -> Result<ArrayRef, String> {
     let ty = TensorType::from_column(column);
     let target = ty.data_type();
+    let coded;
+    let array = if column.htype == HType::ClassLabel && are_texts(array.data_type()) {
+        coded = codes(array, &column.classes, bad)?;
+        &coded
+    } else {
+        array
+    };
     if column.compression == Compression::Encoded && !column.sequence {
         return images(&ty, array, limits, bad);
     }
     match &ty.layout {
+        Layout::Scalar if is_nested(array.data_type()) => {
+            if column.dtype == DType::Json {
+                return documents(array);
+            }
+            let (name, found) = (&column.name, array.data_type());
+            Err(format!(
+                "its type {found} holds no single values, and {} does: give --type {name}=json, or \
+                 {name}=skip",
+                column.dtype
+            ))
+        }
         Layout::Scalar => {
             let turned = cast(array, &target).map_err(|e| e.to_string())?;
             lost(array, &turned, &column.dtype, bad);
@@ -51,10 +75,13 @@ pub(super) fn turn(
 
 /// Rows that were there before a cast and are not after it.
 fn lost(before: &ArrayRef, after: &ArrayRef, dtype: &DType, bad: &mut Vec<BadRow>) {
-    if before.null_count() == after.null_count() {
+    // An array of nulls alone, and a dictionary with a null in it, have them in no buffer.
+    let nulls = before.logical_nulls();
+    if nulls.as_ref().map_or(0, NullBuffer::null_count) == after.null_count() {
         return;
     }
-    let rows = (0..before.len()).filter(|row| before.is_valid(*row) && after.is_null(*row));
+    let was_there = |row: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+    let rows = (0..before.len()).filter(|row| was_there(*row) && after.is_null(*row));
     bad.extend(rows.map(|row| (row, format!("its value is not {dtype}"))));
 }
 

@@ -57,7 +57,7 @@ pub(super) fn tensors(
             Ok(found) => found,
             Err(cause) => {
                 if !cause.is_empty() {
-                    bad.push((row, cause));
+                    bad.push((row, format!("{cause}: give --type {}=json", column.name)));
                 }
                 (vec![0; ndim], 0, 0)
             }
@@ -156,7 +156,9 @@ fn without_nulls(elements: &ArrayRef) -> Result<ArrayRef, arrow_schema::ArrowErr
 }
 
 /// Where the lists begin in their child, and the child; `None` if it is no list.
-fn step(array: &ArrayRef) -> Result<Option<(Vec<usize>, ArrayRef)>, arrow_schema::ArrowError> {
+pub(super) fn step(
+    array: &ArrayRef,
+) -> Result<Option<(Vec<usize>, ArrayRef)>, arrow_schema::ArrowError> {
     let place = |offset: &i32| usize::try_from(*offset).unwrap_or(0);
     Ok(match array.data_type() {
         DataType::List(_) => {
@@ -192,7 +194,7 @@ fn shape_of(
     for (offsets, valid) in levels.iter().zip(valid) {
         let at = |index: usize| offsets.get(index).copied().ok_or("its lists end early");
         if valid.as_ref().is_some_and(|valid| (begin..end).any(|list| valid.is_null(list))) {
-            return Err("a list inside it is null".into());
+            return Err("a list inside it is null, so that it is no tensor".into());
         }
         let size = match begin < end {
             true => at(begin + 1)? - at(begin)?,
@@ -200,7 +202,7 @@ fn shape_of(
         };
         for list in begin..end {
             if at(list + 1)? - at(list)? != size {
-                return Err("its lists are of different lengths: it is no tensor".into());
+                return Err("its lists are of different lengths, so that it is no tensor".into());
             }
         }
         shape.push(size);
