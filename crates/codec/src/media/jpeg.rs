@@ -117,10 +117,8 @@ fn whole<'a>(
         open(bytes, bytes, limits)?;
         return Err(truncated(WHAT, bytes, "no end-of-image marker"));
     };
-    let unended = match bytes.get(..end).filter(|_| markers.one_pass()) {
-        Some(coded) => Some([coded, &[0; 16]].concat()),
-        None => None,
-    };
+    let coded = bytes.get(..end).filter(|_| markers.one_pass());
+    let unended = coded.map(|coded| [coded, &[0; 16]].concat());
     let (mut decoder, info) = open(unended.as_deref().unwrap_or(bytes), bytes, limits)?;
     decoder.decode_into(room(&info)?).map_err(|error| failed(bytes, &error))?;
     Ok(info)

@@ -1,6 +1,7 @@
-//! JSON lines: one object a line; or one list of objects, as many a line as there are. Columns are the keys of the first rows, in the order in which
-//! they first occur, and those that were given a type; a key that is missing is null, and one that
-//! comes later is an error of its row: it may be a label that only some rows have.
+//! JSON lines: one object a line; or one list of objects, over as many lines as there are. Columns
+//! are the keys of the first rows, in the order in which they first occur, and those that were given
+//! a type; a key that is missing is null, and one that comes later is an error of its row: it may be
+//! a label that only some rows have.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;

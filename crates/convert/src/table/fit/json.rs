@@ -53,7 +53,7 @@ enum Form {
     List(Vec<usize>, Box<Node>),
     /// As a list, of keys and of values.
     Map(Vec<usize>, Box<Node>, Box<Node>),
-    Leaf(Cells),
+    Leaf(Box<Cells>),
 }
 
 impl Node {
@@ -85,7 +85,7 @@ impl Node {
             }
             data_type => {
                 let field = Field::new("value", data_type.clone(), true);
-                Form::Leaf(Cells::new(&field, array).map_err(|e| e.to_string())?)
+                Form::Leaf(Box::new(Cells::new(&field, array).map_err(|e| e.to_string())?))
             }
         };
         Ok(Node { nulls, form })
