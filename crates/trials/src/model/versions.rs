@@ -184,14 +184,14 @@ impl History {
         self.world.views.keys().nth(self.below(self.world.views.len())).unwrap().clone()
     }
 
-    /// The rows of a view as a copy has them: with every cell, and ids from `first` on.
-    fn copied(&self, view: &View, first: u64) -> State {
+    /// The rows of a view as a copy has them: with every cell, and ids of its own.
+    fn copied(&self, view: &View) -> State {
         let of = &self.world.versions[&view.version];
         let row = |id: &u64| -> Row {
             let row = of.row(*id).unwrap();
             of.columns.iter().map(|column| (column.id, of.cell(row, column))).collect()
         };
-        let rows = (first..).zip(view.ids.iter().map(row)).collect();
+        let rows = (0..).zip(view.ids.iter().map(row)).collect();
         State { columns: of.columns.clone(), rows }
     }
 
@@ -201,11 +201,10 @@ impl History {
         }
         let name = self.some_view();
         let view = self.world.views[&name].clone();
-        // The rows are the same, with their ids.
-        let mut state = self.copied(&view, 0);
-        for ((id, _), of_view) in state.rows.iter_mut().zip(&view.ids) {
-            *id = *of_view;
-        }
+        // The rows are the same, with their ids; cells that only a fill value stands for stay so.
+        let of = &self.world.versions[&view.version];
+        let rows = view.ids.iter().map(|id| (*id, of.row(*id).unwrap().clone())).collect();
+        let state = State { columns: of.columns.clone(), rows };
         self.next_value += 1;
         let branch = format!("branch{}", self.next_value);
         let opened = self.dataset.view(&name).await.unwrap();
@@ -231,7 +230,7 @@ impl History {
             return false;
         }
         let name = self.some_view();
-        let mut state = self.copied(&self.world.views[&name], 0);
+        let mut state = self.copied(&self.world.views[&name]);
         let opened = self.dataset.view(&name).await.unwrap();
         let place = std::sync::Arc::new(ObjectStoreBackend::memory());
         let copy = opened.materialize_in(
