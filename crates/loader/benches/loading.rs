@@ -1,7 +1,7 @@
 //! Images a second through the loader, beside a floor: the same bytes, decoded from memory by the
 //! same decoder on as many threads. Rounds of both take turns, and medians are compared.
 //!
-//! `cargo bench -p lakebed-loader`
+//! `cargo bench --workspace --bench loading`
 
 #![allow(
     missing_docs,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+use arrow::array::ArrayRef;
 use arrow::array::UInt8Array;
 use arrow::array::UInt64Array;
 use lakebed_core::Shape;
@@ -16,6 +17,7 @@ use crate::batch::Skipped;
 use crate::batch::Tensor;
 use crate::batch::Values;
 use crate::builder::OnBadSample;
+use crate::builder::PlannedColumn;
 use crate::builder::Settings;
 use crate::collate::Collate;
 use crate::collate::collate;
@@ -37,8 +39,8 @@ type Fault = (String, Cause);
 
 /// How the samples of a column become a value of the batch.
 enum Way {
-    /// Scalars that nobody changes, all at once.
-    Gathered,
+    /// Scalars that nobody changes, all at once: those of the whole group.
+    Gathered(ArrayRef),
     /// One by one, then collated.
     Samples(Vec<Sample>),
     /// Images, each decoded to where it stays.
@@ -52,18 +54,26 @@ struct Placed {
     memory: Vec<u8>,
 }
 
-impl Placed {
-    /// For a column of encoded images of one shape that are stacked and that nobody changes.
-    fn plan(
-        settings: &Settings,
-        task: &Task,
-        nth: usize,
-        column: &crate::builder::PlannedColumn,
-    ) -> Option<Placed> {
-        let changed = column.transform.is_some() || settings.transform.is_some();
-        if changed || column.collate != Collate::Stack {
-            return None;
+impl Way {
+    /// For the `nth` column of a task.
+    fn plan(settings: &Settings, task: &Task, nth: usize, column: &PlannedColumn) -> Way {
+        let one_by_one = || Way::Samples(Vec::with_capacity(task.rows.len()));
+        if column.transform.is_some() || settings.transform.is_some() {
+            return one_by_one();
         }
+        match (task.group.scalars(nth), column.collate) {
+            (Some(elements), Collate::Stack | Collate::Pad) => Way::Gathered(Arc::clone(elements)),
+            (None, Collate::Stack) => {
+                Placed::plan(settings, task, nth).map_or_else(one_by_one, Way::Placed)
+            }
+            _ => one_by_one(),
+        }
+    }
+}
+
+impl Placed {
+    /// For a column of encoded images of one shape.
+    fn plan(settings: &Settings, task: &Task, nth: usize) -> Option<Placed> {
         let shape = task.group.shape_of(nth, task.found.iter().flatten().copied())?;
         // A hostile shape is refused where the image is decoded, before memory is taken for it.
         let limits = &settings.source.dataset.options().limits;
@@ -79,12 +89,7 @@ impl Placed {
         self.memory.get_mut(nth * self.bytes..(nth + 1) * self.bytes).unwrap_or_default()
     }
 
-    fn finish(
-        self,
-        column: &crate::builder::PlannedColumn,
-        pool: &Arc<Pool>,
-        count: usize,
-    ) -> BatchColumn {
+    fn finish(self, column: &PlannedColumn, pool: &Arc<Pool>, count: usize) -> BatchColumn {
         let buffer = pool.buffer(self.memory, count * self.bytes);
         let elements = UInt8Array::new(buffer.into(), None);
         let shape = std::iter::once(count).chain(self.shape.iter().copied()).collect();
@@ -101,28 +106,10 @@ pub(crate) fn decode(
     stop: &AtomicBool,
 ) -> Result<Option<Batch>> {
     let source = &settings.source;
-    // Scalars that nobody changes are gathered at once.
-    let gathered: Vec<bool> = settings
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(nth, column)| {
-            let changed = column.transform.is_some() || settings.transform.is_some();
-            !changed && column.collate != Collate::List && task.group.scalars(nth).is_some()
-        })
-        .collect();
     let count = task.rows.len();
-    let mut ways: Vec<Way> = settings
-        .columns
-        .iter()
-        .zip(gathered)
-        .enumerate()
-        .map(|(nth, (column, gathered))| match gathered {
-            true => Way::Gathered,
-            false => Placed::plan(settings, task, nth, column)
-                .map_or_else(|| Way::Samples(Vec::with_capacity(count)), Way::Placed),
-        })
-        .collect();
+    let columns = settings.columns.iter().enumerate();
+    let mut ways: Vec<Way> =
+        columns.map(|(nth, column)| Way::plan(settings, task, nth, column)).collect();
     let mut places = Vec::with_capacity(count);
     let mut rows = Vec::with_capacity(count);
     let mut kept = Vec::with_capacity(count);
@@ -143,7 +130,7 @@ pub(crate) fn decode(
             Ok((found, of_row)) => {
                 let collated = ways.iter_mut().filter_map(|way| match way {
                     Way::Samples(samples) => Some(samples),
-                    Way::Gathered | Way::Placed(_) => None,
+                    Way::Gathered(_) | Way::Placed(_) => None,
                 });
                 for (samples, sample) in collated.zip(of_row) {
                     samples.push(sample);
@@ -165,17 +152,14 @@ pub(crate) fn decode(
     }
     let kept = UInt64Array::from(kept);
     let mut columns = Vec::with_capacity(settings.columns.len());
-    for (nth, (column, way)) in settings.columns.iter().zip(ways).enumerate() {
-        let empty = column.ty.dtype.to_arrow();
-        columns.push(match (way, task.group.scalars(nth)) {
-            (Way::Gathered, Some(elements)) => gather(column, elements, &kept)?,
-            (Way::Gathered, None) => {
-                collate(&column.name, column.collate, Vec::new(), &rows, &empty)?
-            }
-            (Way::Samples(samples), _) => {
+    for (column, way) in settings.columns.iter().zip(ways) {
+        columns.push(match way {
+            Way::Gathered(elements) => gather(column, &elements, &kept)?,
+            Way::Samples(samples) => {
+                let empty = column.ty.dtype.to_arrow();
                 collate(&column.name, column.collate, samples, &rows, &empty)?
             }
-            (Way::Placed(placed), _) => placed.finish(column, &settings.pool, kept.len()),
+            Way::Placed(placed) => placed.finish(column, &settings.pool, kept.len()),
         });
     }
     Ok(Some(Batch { columns, places, rows, weights, skipped, state }))
@@ -195,7 +179,7 @@ fn one(
     for (nth, (column, way)) in settings.columns.iter().zip(ways).enumerate() {
         let fault = |cause| (column.name.clone(), cause);
         match way {
-            Way::Gathered => continue,
+            Way::Gathered(_) => continue,
             Way::Placed(placed) => {
                 let shape = placed.shape;
                 let room = placed.room(nth_row);
@@ -229,11 +213,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
     })
 }
 
-fn gather(
-    column: &crate::builder::PlannedColumn,
-    elements: &arrow::array::ArrayRef,
-    kept: &UInt64Array,
-) -> Result<BatchColumn> {
+fn gather(column: &PlannedColumn, elements: &ArrayRef, kept: &UInt64Array) -> Result<BatchColumn> {
     let elements = arrow::compute::take(elements, kept, None)?;
     let tensor = Tensor { shape: vec![kept.len()], elements };
     let values = match column.collate {

@@ -20,6 +20,7 @@ use super::Table;
 use super::rows;
 use super::rows::Row;
 use super::rows::RowReader;
+use super::written::Texts;
 use super::written::members;
 use super::written::refused;
 use super::written::wide_in;
@@ -219,7 +220,7 @@ impl Lines {
     /// Reads the next element of the list, and tells the line where it begins.
     fn element(&mut self) -> Result<Option<u64>, String> {
         self.buffer.clear();
-        let (mut depth, mut quoted, mut escaped) = (0u32, false, false);
+        let (mut depth, mut texts) = (0u32, Texts::default());
         let mut begin = self.line;
         loop {
             let line = self.line;
@@ -244,14 +245,7 @@ impl Lines {
                         self.line
                     ));
                 }
-                if quoted {
-                    match byte {
-                        _ if escaped => escaped = false,
-                        b'\\' => escaped = true,
-                        b'"' => quoted = false,
-                        _ => {}
-                    }
-                } else {
+                if !texts.pass(byte) {
                     match byte {
                         b',' | b']' if depth == 0 => {
                             if byte == b']' {
@@ -264,7 +258,6 @@ impl Lines {
                             }
                             continue;
                         }
-                        b'"' => quoted = true,
                         b'{' | b'[' => depth = depth.saturating_add(1),
                         b'}' | b']' => depth = depth.saturating_sub(1),
                         _ => {}

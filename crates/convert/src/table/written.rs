@@ -32,22 +32,38 @@ pub(super) fn all_integers(text: &str) -> bool {
     })
 }
 
-/// What stands outside of quotes, brackets and separators: numbers, `true`, `null`, and what is no
-/// JSON.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    let between = move |c: char| {
-        if !quoted {
-            quoted = c == '"';
-            return quoted || c.is_whitespace() || matches!(c, ',' | ':' | '[' | ']' | '{' | '}');
+/// Whether a place in JSON is inside a text, where brackets and separators mean nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Texts {
+    inside: bool,
+    escaped: bool,
+}
+
+impl Texts {
+    /// Goes past a byte; true if it belongs to a text, whose quotes do.
+    pub(super) fn pass(&mut self, byte: u8) -> bool {
+        if !self.inside {
+            self.inside = byte == b'"';
+            return self.inside;
         }
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => quoted = false,
+        match byte {
+            _ if self.escaped => self.escaped = false,
+            b'\\' => self.escaped = true,
+            b'"' => self.inside = false,
             _ => {}
         }
         true
+    }
+}
+
+/// What stands outside of quotes, brackets and separators: numbers, `true`, `null`, and what is no
+/// JSON.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut texts = Texts::default();
+    let between = move |c: char| {
+        texts.pass(u8::try_from(c).unwrap_or(0))
+            || c.is_whitespace()
+            || matches!(c, ',' | ':' | '[' | ']' | '{' | '}')
     };
     text.split(between).filter(|word| !word.is_empty())
 }
@@ -55,21 +71,14 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 /// The members of an object, their values as they are written. What is no object gives anything.
 pub(super) fn members(text: &str) -> Vec<(String, &str)> {
     let mut members = Vec::new();
-    let (mut depth, mut quoted, mut escaped) = (0u32, false, false);
+    let (mut depth, mut texts) = (0u32, Texts::default());
     let (mut begin, mut name) = (0, None);
     for (at, byte) in text.bytes().enumerate() {
-        if quoted {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => quoted = false,
-                _ => {}
-            }
+        if texts.pass(byte) {
             continue;
         }
         let part = || text.get(begin..at).unwrap_or_default().trim();
         match byte {
-            b'"' => quoted = true,
             b'{' | b'[' => {
                 depth += 1;
                 if depth == 1 {
