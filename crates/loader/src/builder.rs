@@ -250,7 +250,8 @@ impl LoaderBuilder {
             workers: self.workers,
             memory: self.memory,
             on_bad_sample: self.on_bad_sample,
-            pool: Arc::default(),
+            of_batches: Arc::new(Pool::new(self.memory / 4)),
+            of_groups: Arc::new(Pool::new(self.memory / 4)),
         }))
     }
 }
@@ -286,7 +287,9 @@ impl PlannedColumn {
             return Err(Error::Column { column: name, reason });
         }
         let ty = TensorType::from_column(column);
-        let read = ColumnRead { column: column.id, part: Part::Whole };
+        // Pieces are put together where they are decoded.
+        let part = if ty.layout == Layout::Encoded { Part::Pieces } else { Part::Whole };
+        let read = ColumnRead { column: column.id, part };
         Ok(PlannedColumn { name, read, ty, collate, transform })
     }
 
@@ -308,5 +311,7 @@ pub(crate) struct Settings {
     pub memory: usize,
     pub on_bad_sample: OnBadSample,
     /// Memory of batches that were dropped.
-    pub pool: Arc<Pool>,
+    pub of_batches: Arc<Pool>,
+    /// Memory of groups that were decoded.
+    pub of_groups: Arc<Pool>,
 }

@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 use arrow::array::ArrayRef;
 use arrow::array::UInt8Array;
 use arrow::array::UInt64Array;
+use lakebed_codec::media::Gathered;
+use lakebed_core::Limits;
 use lakebed_core::Shape;
 
 use crate::batch::Batch;
@@ -39,8 +41,8 @@ type Fault = (String, Cause);
 
 /// How the samples of a column become a value of the batch.
 enum Way {
-    /// Scalars that nobody changes, all at once: those of the whole group.
-    Gathered(ArrayRef),
+    /// Scalars that nobody changes, taken all at once from those of the whole group.
+    Taken(ArrayRef),
     /// One by one, then collated.
     Samples(Vec<Sample>),
     /// Images, each decoded to where it stays.
@@ -52,6 +54,28 @@ struct Placed {
     shape: Shape,
     bytes: usize,
     memory: Vec<u8>,
+    /// The files of some of the task's rows, from this one on.
+    files: Gathered,
+    first: usize,
+}
+
+/// Files that are gathered at a time: few enough to stay in a core's nearest memory until they are
+/// decoded.
+const GATHERED: usize = 16;
+/// Bytes from which on no file is added to those that are gathered.
+const GATHERED_BYTES: usize = 32 << 10;
+
+/// A row of a task.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Its number in the task.
+    nth: usize,
+    /// Its position in the version.
+    position: u64,
+    /// Where it is in its group.
+    row: usize,
+    /// Its number in the batch, unless it is bad.
+    kept: usize,
 }
 
 impl Way {
@@ -62,7 +86,7 @@ impl Way {
             return one_by_one();
         }
         match (task.group.scalars(nth), column.collate) {
-            (Some(elements), Collate::Stack | Collate::Pad) => Way::Gathered(Arc::clone(elements)),
+            (Some(elements), Collate::Stack | Collate::Pad) => Way::Taken(Arc::clone(elements)),
             (None, Collate::Stack) => {
                 Placed::plan(settings, task, nth).map_or_else(one_by_one, Way::Placed)
             }
@@ -74,19 +98,45 @@ impl Way {
 impl Placed {
     /// For a column of encoded images of one shape.
     fn plan(settings: &Settings, task: &Task, nth: usize) -> Option<Placed> {
-        let shape = task.group.shape_of(nth, task.found.iter().flatten().copied())?;
+        let images = task.group.images(nth)?;
+        let of_task = || images.shape_of(task.found.iter().flatten().copied());
+        let shape = images.common().or_else(of_task)?;
         // A hostile shape is refused where the image is decoded, before memory is taken for it.
         let limits = &settings.source.dataset.options().limits;
         let bytes = shape.checked_elements().filter(|bytes| {
             u64::try_from(*bytes).is_ok_and(|bytes| bytes <= limits.max_sample_bytes)
         })?;
-        let memory = settings.pool.take(bytes.checked_mul(task.rows.len())?);
-        Some(Placed { shape, bytes, memory })
+        let memory = settings.of_batches.take(bytes.checked_mul(task.rows.len())?);
+        Some(Placed { shape, bytes, memory, files: Gathered::default(), first: 0 })
     }
 
-    /// Room for an image.
-    fn room(&mut self, nth: usize) -> &mut [u8] {
-        self.memory.get_mut(nth * self.bytes..(nth + 1) * self.bytes).unwrap_or_default()
+    fn decode(
+        &mut self,
+        task: &Task,
+        column: usize,
+        place: Place,
+        limits: &Limits,
+    ) -> Result<(), Cause> {
+        let ahead = self.first..self.first + self.files.len();
+        if !ahead.contains(&place.nth) {
+            self.first = place.nth;
+            let images = task.group.images(column).ok_or("it was not read")?;
+            let mut ahead = Vec::with_capacity(GATHERED);
+            let mut bytes = 0;
+            for row in task.found.iter().skip(place.nth).take(GATHERED) {
+                let file = row.map_or([&[] as &[u8]; 2], |row| images.file(row));
+                bytes += file.iter().map(|part| part.len()).sum::<usize>();
+                ahead.push(file);
+                if bytes >= GATHERED_BYTES {
+                    break;
+                }
+            }
+            self.files.clear();
+            self.files.extend(&ahead);
+        }
+        let room = place.kept * self.bytes..(place.kept + 1) * self.bytes;
+        let room = self.memory.get_mut(room).unwrap_or_default();
+        Ok(self.files.decode_into(place.nth - self.first, limits, &self.shape, room)?)
     }
 
     fn finish(self, column: &PlannedColumn, pool: &Arc<Pool>, count: usize) -> BatchColumn {
@@ -115,22 +165,25 @@ pub(crate) fn decode(
     let mut kept = Vec::with_capacity(count);
     let mut weights = source.is_weighted().then(Vec::new);
     let mut skipped = Vec::new();
-    for ((place, row), found) in task.places.clone().zip(&task.rows).zip(&task.found) {
+    let of_task = task.places.clone().zip(&task.rows).zip(&task.found).enumerate();
+    for (nth, ((place, row), found)) in of_task {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let position = source.position(*row);
         let rng = || SampleRng::new(settings.seed, state.epoch, place);
         let of_row = match found {
-            Some(found) => one(settings, task, (position, *found), (&mut ways, kept.len()), &rng)
-                .map(|of_row| (*found, of_row)),
+            Some(row) => {
+                let here = Place { nth, position, row: *row, kept: kept.len() };
+                one(settings, task, here, &mut ways, &rng).map(|of_row| (*row, of_row))
+            }
             None => Err((settings.names.join(", "), task.group.why_not(position))),
         };
         match of_row {
             Ok((found, of_row)) => {
                 let collated = ways.iter_mut().filter_map(|way| match way {
                     Way::Samples(samples) => Some(samples),
-                    Way::Gathered(_) | Way::Placed(_) => None,
+                    Way::Taken(_) | Way::Placed(_) => None,
                 });
                 for (samples, sample) in collated.zip(of_row) {
                     samples.push(sample);
@@ -154,41 +207,38 @@ pub(crate) fn decode(
     let mut columns = Vec::with_capacity(settings.columns.len());
     for (column, way) in settings.columns.iter().zip(ways) {
         columns.push(match way {
-            Way::Gathered(elements) => gather(column, &elements, &kept)?,
+            Way::Taken(elements) => take(column, &elements, &kept)?,
             Way::Samples(samples) => {
                 let empty = column.ty.dtype.to_arrow();
                 collate(&column.name, column.collate, samples, &rows, &empty)?
             }
-            Way::Placed(placed) => placed.finish(column, &settings.pool, kept.len()),
+            Way::Placed(placed) => placed.finish(column, &settings.of_batches, kept.len()),
         });
     }
     Ok(Some(Batch { columns, places, rows, weights, skipped, state }))
 }
 
-/// The samples of a row, one for each column that is collated; `row` is where it is in its group, and
-/// it is the batch's `nth_row` unless it is bad.
+/// The samples of a row, one for each column that is collated.
 fn one(
     settings: &Settings,
     task: &Task,
-    (position, row): (u64, usize),
-    (ways, nth_row): (&mut [Way], usize),
+    place: Place,
+    ways: &mut [Way],
     rng: &dyn Fn() -> SampleRng,
 ) -> Result<Vec<Sample>, Fault> {
     let limits = &settings.source.dataset.options().limits;
     let mut samples = Vec::new();
-    for (nth, (column, way)) in settings.columns.iter().zip(ways).enumerate() {
+    for (nth, (column, way)) in settings.columns.iter().zip(ways.iter_mut()).enumerate() {
         let fault = |cause| (column.name.clone(), cause);
         match way {
-            Way::Gathered(_) => continue,
+            Way::Taken(_) => continue,
             Way::Placed(placed) => {
-                let shape = placed.shape;
-                let room = placed.room(nth_row);
-                task.group.decode_into(nth, row, limits, &shape, room).map_err(fault)?;
+                placed.decode(task, nth, place, limits).map_err(fault)?;
                 continue;
             }
             Way::Samples(_) => {}
         }
-        let mut sample = task.group.sample(nth, row, limits).map_err(fault)?;
+        let mut sample = task.group.sample(nth, place.row, limits).map_err(fault)?;
         if let Some(transform) = column.transform.as_ref().filter(|_| !sample.is_null()) {
             sample = guarded(|| transform(sample, &mut rng())).map_err(fault)?;
         }
@@ -196,7 +246,7 @@ fn one(
     }
     if let Some(transform) = &settings.transform {
         // With a transform of rows nothing is gathered: every column has its sample.
-        let mut view = Row { names: &settings.names, samples: &mut samples, position };
+        let mut view = Row { names: &settings.names, samples: &mut samples, position: place.position };
         guarded(|| transform(&mut view, &mut rng()))
             .map_err(|cause| (ROW_TRANSFORM.to_string(), cause))?;
     }
@@ -213,7 +263,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
     })
 }
 
-fn gather(column: &PlannedColumn, elements: &ArrayRef, kept: &UInt64Array) -> Result<BatchColumn> {
+fn take(column: &PlannedColumn, elements: &ArrayRef, kept: &UInt64Array) -> Result<BatchColumn> {
     let elements = arrow::compute::take(elements, kept, None)?;
     let tensor = Tensor { shape: vec![kept.len()], elements };
     let values = match column.collate {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
@@ -22,6 +23,11 @@ use crate::queue::Queue;
 /// One of these shares of the budget is a group; three groups are held: one that is read, one that
 /// waits, one that is decoded.
 const GROUPS: usize = 8;
+/// Batches of the first group at most, one for each worker: the first batch waits for all of them.
+const FIRST: usize = 4;
+/// How much larger a group may be than the one before it: few of them, for where rows lie scattered
+/// a group reads what lies between them too.
+const GROWTH: u64 = 4;
 /// Rows of a group at most, however narrow: a group costs memory for each.
 const GROUP_ROWS: u64 = 64 << 10;
 /// Bytes of one permit of room.
@@ -33,9 +39,10 @@ const WAITING: usize = 3;
 struct Read {
     /// Number of the first batch.
     first: u64,
-    /// Rows of each batch in the base order.
+    /// Places and rows, in the base order, of each batch.
     batches: Vec<(std::ops::Range<u64>, Vec<u64>)>,
-    group: Result<Group>,
+    /// What was read, and where each row of all batches is in it.
+    group: Result<(Group, Vec<Option<usize>>)>,
 }
 
 /// Reads all batches of an epoch in their order. Ends when the queue's owner stops polling it.
@@ -51,26 +58,19 @@ pub(crate) async fn run(settings: &Settings, order: &Order, start: u64, queue: &
         }
     };
     let dispatching = async {
-        let permits = (settings.memory / 2 / PERMIT).clamp(1, MOST_PERMITS);
-        let bytes = Arc::new(Semaphore::new(permits));
-        let waiting = settings.workers.saturating_mul(WAITING).saturating_add(1);
-        // A batch takes at least this of the room, so that no more than so many wait.
-        let least = (permits / waiting).max(1);
+        let mut room = Room::new(settings.memory / 2, settings.workers);
         while let Some(Read { first, batches, group }) = reads.recv().await {
-            let group = match group {
-                Ok(group) => Arc::new(group),
+            let (group, found) = match group {
+                Ok((group, found)) => (Arc::new(group), found),
                 Err(error) => {
                     queue.finish(first, Done { batch: Err(error), room: None }, false);
                     break;
                 }
             };
+            let mut found = found.into_iter();
             for (nth, (places, rows)) in (first..).zip(batches) {
-                let position = |row: &u64| settings.source.position(*row);
-                let found = group.find(rows.iter().map(position));
-                let size = found.iter().flatten().map(|row| group.decoded_bytes(*row));
-                let size = size.fold(0, usize::saturating_add).div_ceil(PERMIT);
-                let take = u32::try_from(size.clamp(least, permits)).unwrap_or(u32::MAX);
-                let room = Arc::clone(&bytes).acquire_many_owned(take).await.ok();
+                let found: Vec<Option<usize>> = found.by_ref().take(rows.len()).collect();
+                let room = room.take(group.decoded_bytes(&found)).await;
                 let group = Arc::clone(&group);
                 queue.push(Task { nth, places, rows, found, group, room });
             }
@@ -81,6 +81,45 @@ pub(crate) async fn run(settings: &Settings, order: &Order, start: u64, queue: &
 
 /// As many permits as one call can take.
 const MOST_PERMITS: usize = 1 << 28;
+
+/// Room for batches that are decoded or wait.
+struct Room {
+    bytes: Arc<Semaphore>,
+    permits: usize,
+    /// A batch takes at least this, so that no more than so many wait.
+    least: usize,
+    /// What was acquired for the batches that come next.
+    ahead: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    fn new(bytes: usize, workers: usize) -> Room {
+        let permits = (bytes / PERMIT).clamp(1, MOST_PERMITS);
+        let waiting = workers.saturating_mul(WAITING).saturating_add(1);
+        let least = (permits / waiting).max(1);
+        Room { bytes: Arc::new(Semaphore::new(permits)), permits, least, ahead: None }
+    }
+
+    /// Waits for room for a batch of so many bytes. Where there is none it waits for that of several
+    /// batches, up to half of all, so that this thread is not woken for each: with every core at
+    /// work it takes one of them from a worker.
+    async fn take(&mut self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let size = bytes.div_ceil(PERMIT).clamp(self.least, self.permits);
+        if let Some(room) = self.ahead.as_mut().and_then(|ahead| ahead.split(size)) {
+            return Some(room);
+        }
+        // Given back first: who waits for room holds none.
+        self.ahead = None;
+        let one = u32::try_from(size).unwrap_or(u32::MAX);
+        if let Ok(room) = Arc::clone(&self.bytes).try_acquire_many_owned(one) {
+            return Some(room);
+        }
+        let most = (self.permits / 2).max(size);
+        let many = u32::try_from(most - most % size).unwrap_or(u32::MAX);
+        self.ahead = Arc::clone(&self.bytes).acquire_many_owned(many).await.ok();
+        self.ahead.as_mut()?.split(size)
+    }
+}
 
 struct Reader<'a> {
     settings: &'a Settings,
@@ -98,7 +137,8 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(settings: &'a Settings, order: &'a Order, start: u64) -> Reader<'a> {
         let end = settings.shard.batches(start, order.len());
-        Reader { settings, order, start, next: 0, end, batches: 1, row_bytes: 1 }
+        let batches = settings.workers.clamp(1, FIRST).try_into().unwrap_or(1);
+        Reader { settings, order, start, next: 0, end, batches, row_bytes: 1 }
     }
 
     async fn next(&mut self) -> Option<Read> {
@@ -127,25 +167,32 @@ impl<'a> Reader<'a> {
             rows += count;
             self.next += 1;
         }
-        let position = |row: &u64| self.settings.source.position(*row);
-        let mut positions: Vec<u64> =
-            batches.iter().flat_map(|(_, rows)| rows.iter().map(position)).collect();
-        positions.sort_unstable();
-        positions.dedup();
-        let group = self.group(positions).await;
-        self.batches = self.batches.saturating_mul(2);
+        let group = self.group(&batches).await;
+        self.batches = self.batches.saturating_mul(GROWTH);
         Some(Read { first, batches, group })
     }
 
-    async fn group(&mut self, positions: Vec<u64>) -> Result<Group> {
+    /// Reads the rows of batches, each once, and says where they are.
+    async fn group(
+        &mut self,
+        batches: &[(std::ops::Range<u64>, Vec<u64>)],
+    ) -> Result<(Group, Vec<Option<usize>>)> {
+        let rows = batches.iter().flat_map(|(_, rows)| rows);
+        let wanted: Vec<u64> = rows.map(|row| self.settings.source.position(*row)).collect();
+        let (positions, mut found) = distinct(&wanted);
         let mut bad = BTreeMap::new();
         let (positions, batch) = self.take(positions, &mut bad).await?;
-        if batch.num_rows() > 0 {
-            let rows = u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
-            let bytes = u64::try_from(batch.get_array_memory_size()).unwrap_or(u64::MAX);
-            self.row_bytes = (bytes / rows).max(1);
+        if !bad.is_empty() {
+            let place = |position| positions.binary_search(position).ok();
+            found = wanted.iter().map(place).collect();
         }
-        Group::new(positions, &batch, &self.settings.columns, bad)
+        let rows = positions.len();
+        let pool = &self.settings.of_groups;
+        let group = Group::new(batch, &self.settings.columns, bad, pool)?;
+        if let Some(bytes) = group.memory().checked_div(rows) {
+            self.row_bytes = u64::try_from(bytes).unwrap_or(u64::MAX).max(1);
+        }
+        Ok((group, found))
     }
 
     /// Reads rows. If some are damaged and may be skipped, halves until they are found.
@@ -178,6 +225,21 @@ impl<'a> Reader<'a> {
         }
         .boxed()
     }
+}
+
+/// The positions ascending, each once, and where each of `wanted` is among them.
+fn distinct(wanted: &[u64]) -> (Vec<u64>, Vec<Option<usize>>) {
+    let mut order: Vec<(u64, usize)> = wanted.iter().copied().zip(0..).collect();
+    order.sort_unstable();
+    let mut positions = Vec::with_capacity(order.len());
+    let mut found = vec![None; order.len()];
+    for (position, nth) in order {
+        if positions.last() != Some(&position) {
+            positions.push(position);
+        }
+        found[nth] = Some(positions.len() - 1);
+    }
+    (positions, found)
 }
 
 /// True for errors that other rows need not have: damage, limits, what a sample is.

@@ -6,37 +6,36 @@ use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::array::ArrayRef;
-use arrow::array::AsArray;
-use arrow::array::BinaryViewArray;
 use arrow::array::RecordBatch;
 use arrow::array::UInt8Array;
-use arrow::datatypes::Int32Type;
 use lakebed_codec::media;
 use lakebed_core::Error as CoreError;
 use lakebed_core::Limits;
-use lakebed_core::Shape;
 use lakebed_core::TensorArray;
 
 use crate::builder::PlannedColumn;
 use crate::error::Cause;
 use crate::error::Result;
+use crate::images::Images;
+use crate::pool::Pool;
 use crate::sample::Sample;
 
 /// What was read of a column.
 enum Stored {
-    /// Encoded images, and their decoded shapes.
-    Encoded { files: BinaryViewArray, shapes: ArrayRef, rows: ArrayRef },
+    Encoded(Images),
     /// Anything else.
     Tensors(TensorArray),
 }
 
-/// Distinct rows that were read together.
+/// Distinct rows that were read together, by position.
 pub(crate) struct Group {
-    /// Their positions, ascending.
-    positions: Vec<u64>,
     columns: Vec<Stored>,
     /// Rows that cannot be read, and why.
     bad: BTreeMap<u64, String>,
+    /// Bytes of memory.
+    memory: usize,
+    /// Bytes of each row once it is decoded, if all rows are of one size.
+    row_bytes: Option<usize>,
 }
 
 /// One batch's share of a group.
@@ -56,44 +55,40 @@ pub(crate) struct Task {
 }
 
 impl Group {
-    /// Rows that were read, `positions` without those in `bad`.
+    /// Rows that were read, those in `bad` missing.
     pub fn new(
-        positions: Vec<u64>,
-        batch: &RecordBatch,
+        batch: RecordBatch,
         columns: &[PlannedColumn],
         bad: BTreeMap<u64, String>,
+        pool: &Arc<Pool>,
     ) -> Result<Group> {
-        let stored = columns.iter().zip(batch.columns()).map(|(column, array)| {
-            if !column.is_encoded() {
-                return Ok(Stored::Tensors(TensorArray::try_new(column.ty.clone(), array)?));
-            }
+        let mut group = Group { columns: Vec::new(), bad, memory: 0, row_bytes: Some(0) };
+        for (column, array) in columns.iter().zip(batch.columns()) {
             let wrong = || CoreError::WrongType {
                 expected: column.ty.to_string(),
                 found: array.data_type().to_string(),
             };
-            let parts = array.as_struct_opt().filter(|p| p.num_columns() == 2).ok_or_else(wrong)?;
-            let files = parts.column(0).as_binary_view_opt().ok_or_else(wrong)?.clone();
-            let shapes = parts.column(1).as_fixed_size_list_opt().ok_or_else(wrong)?;
-            let shapes = Arc::clone(shapes.values());
-            shapes.as_primitive_opt::<Int32Type>().ok_or_else(wrong)?;
-            Ok(Stored::Encoded { files, shapes, rows: Arc::clone(array) })
-        });
-        Ok(Group { positions, columns: stored.collect::<Result<_>>()?, bad })
+            let (stored, memory, row_bytes) = if column.is_encoded() {
+                let images = Images::new(array, pool).ok_or_else(wrong)?;
+                let (memory, shape) = (images.memory(), images.common());
+                let row_bytes = shape.and_then(|shape| shape.checked_elements());
+                (Stored::Encoded(images), memory, row_bytes)
+            } else {
+                let tensors = TensorArray::try_new(column.ty.clone(), array)?;
+                let width = element_bytes(&tensors);
+                let row_bytes = tensors.stride().and_then(|count| count.checked_mul(width));
+                (Stored::Tensors(tensors), array.get_array_memory_size(), row_bytes)
+            };
+            group.columns.push(stored);
+            group.memory = group.memory.saturating_add(memory);
+            group.row_bytes = group.row_bytes.zip(row_bytes).and_then(|(a, b)| a.checked_add(b));
+        }
+        Ok(group)
     }
 
-    /// The places of positions among the rows that were read. They often follow one another.
-    pub fn find(&self, positions: impl Iterator<Item = u64>) -> Vec<Option<usize>> {
-        let mut next = 0;
-        positions
-            .map(|position| {
-                let found = match self.positions.get(next) {
-                    Some(known) if *known == position => Some(next),
-                    _ => self.positions.binary_search(&position).ok(),
-                };
-                next = found.map_or(next, |found| found + 1);
-                found
-            })
-            .collect()
+    /// Bytes of memory of what was read.
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Why a position is not among them.
@@ -104,31 +99,34 @@ impl Group {
         }
     }
 
-    /// Bytes of a row once it is decoded.
-    pub fn decoded_bytes(&self, row: usize) -> usize {
-        let of = |column: &Stored| match column {
-            Stored::Encoded { shapes, .. } => {
-                let sizes = shapes.as_primitive_opt::<Int32Type>().map(|sizes| &sizes.values()[..]);
-                let sizes = sizes.and_then(|sizes| sizes.get(row * 3..row * 3 + 3));
-                let size = |size: &i32| usize::try_from(*size).unwrap_or(0);
-                sizes.map_or(0, |s| s.iter().map(size).fold(1usize, usize::saturating_mul))
-            }
-            Stored::Tensors(tensors) => {
-                tensors.range(row).len() * tensors.ty().dtype.width().unwrap_or(16)
-            }
+    /// Bytes of rows once they are decoded.
+    pub fn decoded_bytes(&self, rows: &[Option<usize>]) -> usize {
+        if let Some(bytes) = self.row_bytes {
+            return bytes.saturating_mul(rows.len());
+        }
+        let of = |row: usize| {
+            self.columns.iter().fold(0, |sum: usize, column| {
+                sum.saturating_add(match column {
+                    Stored::Encoded(images) => images.decoded_bytes(row),
+                    Stored::Tensors(tensors) => tensors.range(row).len() * element_bytes(tensors),
+                })
+            })
         };
-        self.columns.iter().map(of).fold(0, usize::saturating_add)
+        rows.iter().flatten().map(|row| of(*row)).fold(0, usize::saturating_add)
     }
 
     /// A row's sample of a column, decoded.
     pub fn sample(&self, column: usize, row: usize, limits: &Limits) -> Result<Sample, Cause> {
         match self.columns.get(column) {
             None => Err("it was not read".into()),
-            Some(Stored::Encoded { files, rows, .. }) => {
-                if rows.is_null(row) {
+            Some(Stored::Encoded(images)) => {
+                if images.is_null(row) {
                     return Ok(Sample::null_of(&arrow::datatypes::DataType::UInt8, 3));
                 }
-                let (shape, pixels) = media::decode(files.value(row), limits)?;
+                let (shape, pixels) = match images.file(row) {
+                    [[], file] => media::decode(file, limits)?,
+                    pieces => media::decode(&pieces.concat(), limits)?,
+                };
                 Ok(Sample::known(Arc::new(UInt8Array::from(pixels)), shape))
             }
             Some(Stored::Tensors(tensors)) => {
@@ -143,39 +141,11 @@ impl Group {
         }
     }
 
-    /// The one shape that encoded images of these rows have; `None` if a row is null, or if the
-    /// shapes differ.
-    pub fn shape_of(&self, column: usize, rows: impl Iterator<Item = usize>) -> Option<Shape> {
-        let Stored::Encoded { shapes, rows: samples, .. } = self.columns.get(column)? else {
-            return None;
-        };
-        let sizes = shapes.as_primitive_opt::<Int32Type>()?.values();
-        let mut common: Option<&[i32]> = None;
-        for row in rows {
-            let of_row = sizes.get(row * 3..row * 3 + 3)?;
-            if samples.is_null(row) || *common.get_or_insert(of_row) != of_row {
-                return None;
-            }
-        }
-        let sizes: Option<Vec<usize>> =
-            common?.iter().map(|size| usize::try_from(*size).ok()).collect();
-        Shape::new(&sizes?)
-    }
-
-    /// Decodes a row's image of the shape that [`Group::shape_of`] gave.
-    pub fn decode_into(
-        &self,
-        column: usize,
-        row: usize,
-        limits: &Limits,
-        shape: &Shape,
-        out: &mut [u8],
-    ) -> Result<(), Cause> {
-        match self.columns.get(column) {
-            Some(Stored::Encoded { files, .. }) => {
-                Ok(media::decode_into(files.value(row), limits, shape, out)?)
-            }
-            _ => Err("it was not read".into()),
+    /// The encoded images of a column.
+    pub fn images(&self, column: usize) -> Option<&Images> {
+        match self.columns.get(column)? {
+            Stored::Encoded(images) => Some(images),
+            Stored::Tensors(_) => None,
         }
     }
 
@@ -188,4 +158,8 @@ impl Group {
             _ => None,
         }
     }
+}
+
+fn element_bytes(tensors: &TensorArray) -> usize {
+    tensors.ty().dtype.width().unwrap_or(16)
 }

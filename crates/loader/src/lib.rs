@@ -11,6 +11,7 @@ mod decode;
 mod error;
 mod fetch;
 mod group;
+mod images;
 mod loader;
 mod order;
 mod permutation;

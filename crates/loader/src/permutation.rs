@@ -5,10 +5,11 @@
 //! with arbitrary finite domains", 2002). The network's domain is less than four times n, so that
 //! this takes fewer than four steps on average.
 
+use crate::random;
 use crate::random::mix;
 
 /// Rounds of the network; from six on, neighbours are as far apart as chance has it, see the tests.
-const ROUNDS: u64 = 8;
+const ROUNDS: usize = 8;
 
 /// A permutation of 0..n chosen by a key.
 #[derive(Debug, Clone, Copy)]
@@ -16,14 +17,19 @@ pub(crate) struct Permutation {
     len: u64,
     /// Bits of one half.
     half: u32,
-    key: u64,
+    keys: [u64; ROUNDS],
 }
 
 impl Permutation {
     /// The permutation of 0..`len` that `key` names.
     pub fn new(len: u64, key: u64) -> Permutation {
         let bits = u64::BITS - len.saturating_sub(1).leading_zeros();
-        Permutation { len, half: bits.div_ceil(2).max(1), key }
+        let mut round = 0;
+        let keys = [(); ROUNDS].map(|()| {
+            round += 1;
+            random::key(&[key, round])
+        });
+        Permutation { len, half: bits.div_ceil(2).max(1), keys }
     }
 
     /// What stands at a place below n. Constant time on average; nothing is allocated.
@@ -42,8 +48,8 @@ impl Permutation {
     fn network(&self, x: u64) -> u64 {
         let mask = (1u64 << self.half) - 1;
         let (mut left, mut right) = (x >> self.half, x & mask);
-        for round in 0..ROUNDS {
-            let f = mix(self.key ^ mix(right ^ (round << 56)));
+        for key in self.keys {
+            let f = mix(key ^ right);
             (left, right) = (right, (left ^ f) & mask);
         }
         (left << self.half) | right

@@ -1,5 +1,5 @@
-//! Memory of batches that were dropped, for those that come: pages that the system hands out anew
-//! for every batch cost a tenth of the decoding.
+//! Memory of batches and groups that were dropped, for those that come: pages that the system hands
+//! out anew for every batch cost a tenth of the decoding.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +11,21 @@ use arrow::buffer::Buffer;
 use bytes::Bytes;
 
 /// Pieces of memory that nobody uses.
-#[derive(Default)]
 pub(crate) struct Pool {
     free: Mutex<Vec<Vec<u8>>>,
+    /// Bytes that are kept at most.
+    most: usize,
 }
 
-/// What is kept at most: a batch is dropped about when the next is begun.
-const KEPT: usize = 4;
+/// Pieces that are kept at most: as many as groups grow by, and about as many as batches wait.
+const KEPT: usize = 8;
 
 impl Pool {
+    /// A pool that keeps no more than so many bytes.
+    pub fn new(most: usize) -> Pool {
+        Pool { free: Mutex::default(), most }
+    }
+
     /// No code of others runs under the lock, so what a panicking thread leaves is whole.
     fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
@@ -30,21 +36,26 @@ impl Pool {
         let mut free = self.lock();
         // One that is far too large would stay in use for little.
         let fits = |piece: &Vec<u8>| piece.len() >= bytes && piece.len() / 4 <= bytes;
-        match free.iter().position(fits) {
-            Some(at) => free.swap_remove(at),
+        // Of the smallest the one that came back last, which is the likeliest to be in a cache still.
+        let smallest = free.iter().enumerate().rev().filter(|(_, piece)| fits(piece));
+        match smallest.min_by_key(|(_, piece)| piece.len()).map(|(at, _)| at) {
+            Some(at) => free.remove(at),
             None => {
                 drop(free);
-                vec![0; bytes]
+                // A little more, for the next one may be a little larger.
+                vec![0; bytes.saturating_add(bytes / 8)]
             }
         }
     }
 
     fn give_back(&self, piece: Vec<u8>) {
         let mut free = self.lock();
-        if free.len() >= KEPT {
-            free.remove(0);
-        }
         free.push(piece);
+        let mut bytes: usize = free.iter().map(Vec::len).sum();
+        while free.len() > KEPT || bytes > self.most {
+            // The one that nobody has wanted for longest.
+            bytes -= free.remove(0).len();
+        }
     }
 
     /// The first bytes of such memory as a buffer, which gives it back when it is dropped.
@@ -84,7 +95,7 @@ mod tests {
 
     #[test]
     fn memory_comes_back_and_is_used_again() {
-        let pool = Arc::new(Pool::default());
+        let pool = Arc::new(Pool::new(1000));
         let mut piece = pool.take(100);
         piece[7] = 9;
         let at = piece.as_ptr();
@@ -96,9 +107,30 @@ mod tests {
         drop(copy);
         assert_eq!(pool.lock().len(), 1);
         // Too small for the one, too large for the other.
-        assert_eq!(pool.take(101).len(), 101);
-        assert_eq!(pool.take(10).len(), 10);
-        let again = pool.take(90);
+        assert_eq!(pool.take(113).len(), 127);
+        assert_eq!(pool.take(10).len(), 11);
+        let again = pool.take(100);
         assert_eq!(again.as_ptr(), at);
+    }
+
+    #[test]
+    fn pieces_of_every_size_wait_within_bounds() {
+        let pool = Arc::new(Pool::new(100_000));
+        let waiting = || pool.lock().iter().map(Vec::len).collect::<Vec<_>>();
+        let sizes = [1000, 4000, 16_000, 64_000];
+        for _ in 0..3 {
+            let pieces = sizes.map(|size| pool.buffer(pool.take(size), size));
+            assert!(waiting().is_empty());
+            drop(pieces);
+            assert_eq!(waiting(), sizes.map(|size| size / 8 * 9));
+        }
+        drop(pool.buffer(pool.take(80_000), 80_000));
+        assert_eq!(waiting(), [90_000]);
+        drop(pool.buffer(pool.take(200_000), 200_000));
+        assert!(waiting().is_empty());
+        for _ in 0..20 {
+            pool.give_back(vec![0; 10]);
+        }
+        assert_eq!(waiting().len(), KEPT);
     }
 }

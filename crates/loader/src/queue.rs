@@ -30,6 +30,19 @@ struct Inner {
     read: bool,
     /// Tasks that are being worked on.
     working: usize,
+    /// The batch that the consumer waits for, and whether a task would do as well. Woken for
+    /// anything else, it would take a core from who works for it.
+    awaited: Option<(u64, bool)>,
+}
+
+impl Inner {
+    /// True if the consumer waits for what there is now.
+    fn wakes(&self) -> bool {
+        self.awaited.is_some_and(|(nth, works)| {
+            let ended = self.read && self.tasks.is_empty() && self.working == 0;
+            self.done.contains_key(&nth) || (works && !self.tasks.is_empty()) || ended
+        })
+    }
 }
 
 /// The queue; all waiting ends when it is stopped.
@@ -54,9 +67,14 @@ impl Queue {
     }
 
     pub fn push(&self, task: Task) {
-        self.lock().tasks.push_back(task);
+        let mut inner = self.lock();
+        inner.tasks.push_back(task);
+        let wakes = inner.wakes();
+        drop(inner);
         self.tasks.notify_one();
-        self.done.notify_all();
+        if wakes {
+            self.done.notify_all();
+        }
     }
 
     /// Puts a finished task's batch, or an error in the place of a batch that could not be read.
@@ -64,8 +82,11 @@ impl Queue {
         let mut inner = self.lock();
         inner.done.insert(nth, done);
         inner.working -= usize::from(was_task);
+        let wakes = inner.wakes();
         drop(inner);
-        self.done.notify_all();
+        if wakes {
+            self.done.notify_all();
+        }
     }
 
     /// Says that there will be no more tasks.
@@ -121,7 +142,9 @@ impl Queue {
                 let reason = format!("ended before batch {nth} was made");
                 return Err(Error::Thread { reason });
             }
+            inner.awaited = Some((nth, work));
             inner = self.done.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner.awaited = None;
         }
     }
 }

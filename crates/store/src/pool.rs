@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 
 use bytes::Bytes;
 
+use crate::aligned::ALIGNMENT;
 use crate::aligned::Aligned;
 
 /// Smaller buffers come from the allocator, which has them at hand.
@@ -15,8 +16,9 @@ const SMALLEST: usize = 32 << 10;
 /// Larger buffers are not kept.
 const LARGEST: usize = 20 << 20;
 
-/// Bytes of all buffers that wait for their next use.
-const KEPT: usize = 32 << 20;
+/// Bytes of all buffers that wait for their next use: of four of the largest that merging makes, or of
+/// more smaller ones, and of what alignment takes.
+const KEPT: usize = (64 << 20) + 1024 * ALIGNMENT;
 
 /// Buffers that wait. Clones share them.
 #[derive(Clone, Default)]
@@ -41,7 +43,7 @@ impl Pool {
             .enumerate()
             .filter(|(_, memory)| fits(memory))
             .min_by_key(|(_, memory)| memory.len())?;
-        Some(kept.swap_remove(at))
+        Some(kept.remove(at))
     }
 
     fn keep(&self, memory: Vec<u8>) {
@@ -49,10 +51,21 @@ impl Pool {
             return;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(memory);
         let waiting: usize = kept.iter().map(Vec::len).sum();
-        if waiting + memory.len() <= KEPT {
-            kept.push(memory);
+        let (mut surplus, mut unwanted) = (waiting.saturating_sub(KEPT), 0);
+        // Those that nobody has wanted for longest.
+        for memory in kept.iter() {
+            if surplus == 0 {
+                break;
+            }
+            surplus = surplus.saturating_sub(memory.len());
+            unwanted += 1;
         }
+        let unwanted: Vec<Vec<u8>> = kept.drain(..unwanted).collect();
+        // The system takes its time with large ones.
+        drop(kept);
+        drop(unwanted);
     }
 }
 
@@ -84,12 +97,14 @@ impl Drop for Pooled {
     }
 }
 
-/// The next of four steps a doubling, so that buffers of about one size stand in for each other.
+/// The next of four steps a doubling, so that buffers of about one size stand in for each other;
+/// what alignment takes comes on top.
 fn rounded(needed: usize) -> usize {
-    let step = (needed.max(SMALLEST).next_power_of_two() / 8).max(1);
-    match needed < SMALLEST {
+    let bytes = needed.saturating_sub(ALIGNMENT);
+    let step = (bytes.max(SMALLEST).next_power_of_two() / 8).max(1);
+    match bytes < SMALLEST {
         true => needed,
-        false => needed.next_multiple_of(step),
+        false => bytes.next_multiple_of(step).saturating_add(ALIGNMENT),
     }
 }
 
@@ -123,6 +138,14 @@ mod tests {
     }
 
     #[test]
+    fn two_of_the_largest_wait() {
+        let pool = Pool::default();
+        let most = usize::try_from(crate::coalesce::MAX_MERGED).unwrap();
+        drop([pool.take(most, 0), pool.take(most, 5)]);
+        assert_eq!(kept(&pool).len(), 2);
+    }
+
+    #[test]
     fn what_waits_is_bounded_and_fits_its_next_use() {
         let pool = Pool::default();
         let many: Vec<Pooled> = (0..10).map(|_| pool.take(8 << 20, 0)).collect();
@@ -134,5 +157,11 @@ mod tests {
         drop(pool.take(100, 0));
         drop(pool.take(40 << 20, 0));
         assert_eq!(kept(&pool).len(), 4);
+        // Those that were used last wait, however many smaller ones did before.
+        let many: Vec<Pooled> = (0..100).map(|_| pool.take(300 << 10, 0)).collect();
+        drop(many);
+        drop([pool.take(15 << 20, 0), pool.take(14 << 20, 0)]);
+        assert!(kept(&pool).iter().sum::<usize>() <= KEPT);
+        assert_eq!(kept(&pool).iter().filter(|bytes| **bytes > 10 << 20).count(), 2);
     }
 }

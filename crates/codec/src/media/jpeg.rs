@@ -46,7 +46,7 @@ pub fn encode_jpeg(shape: &Shape, pixels: &[u8], quality: u8) -> Result<Vec<u8>>
 }
 
 pub(super) fn probe(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
-    Ok(open(bytes, bytes, limits)?.1)
+    read_header(&mut decoder(bytes), bytes.len(), || is_ended(bytes), limits)
 }
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(MediaInfo, Vec<u8>)> {
@@ -58,18 +58,29 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(MediaInfo, Vec<u8
     Ok((info, out))
 }
 
-/// Decodes a picture of this shape into `out`, which has as many bytes.
-pub(super) fn decode_into(
-    bytes: &[u8],
+/// Decodes a picture of this shape into `out`, which has as many bytes. The file is the first
+/// `length` bytes of `buffer`; it goes on for [`SPARE`] bytes, and may hold anything afterwards.
+pub(super) fn decode_in_place(
+    buffer: &mut [u8],
+    length: usize,
     limits: &Limits,
     shape: &Shape,
     out: &mut [u8],
 ) -> Result<()> {
-    whole(bytes, &Markers::walk(bytes), limits, |info| {
+    let file = buffer.get(..length).unwrap_or_default();
+    let markers = Markers::walk(file);
+    let room = |info: &MediaInfo| {
         check_shape(WHAT, info, shape)?;
         Ok(out)
-    })?;
-    Ok(())
+    };
+    let Some((end, spare)) = markers.one_pass_end().and_then(|end| {
+        let spare = end..end.checked_add(SPARE)?;
+        (spare.end <= buffer.len()).then_some((end, spare))
+    }) else {
+        return whole(file, &markers, limits, room).map(drop);
+    };
+    buffer[spare].fill(0);
+    ended(&buffer[..end + SPARE], length, limits, room).map(drop)
 }
 
 pub(super) fn verify_complete(bytes: &[u8], limits: &Limits) -> Result<MediaInfo> {
@@ -78,14 +89,17 @@ pub(super) fn verify_complete(bytes: &[u8], limits: &Limits) -> Result<MediaInfo
 
 /// Decodes `rows` of a picture within its limits.
 pub(super) fn decode_rows(bytes: &[u8], limits: &Limits, rows: Range<usize>) -> Result<Vec<u8>> {
-    let (_, info) = open(bytes, bytes, limits)?;
+    let info = probe(bytes, limits)?;
     let markers = Markers::walk(bytes);
     let mut band = Vec::new();
     match shortened(bytes, &markers, info, rows.end) {
         Some(short) => {
-            let (mut decoder, info) = open(&short, bytes, limits)?;
+            let mut decoder = decoder(&short);
+            let is_ended = || is_ended(bytes);
+            let info = read_header(&mut decoder, bytes.len(), is_ended, limits)?;
             band.resize(info.shape().elements(), 0);
-            decoder.decode_into(&mut band).map_err(|error| failed(bytes, &error))?;
+            let done = decoder.decode_into(&mut band);
+            done.map_err(|error| failed(bytes.len(), is_ended, &error))?;
         }
         None => {
             whole(bytes, &markers, limits, |info| {
@@ -100,27 +114,41 @@ pub(super) fn decode_rows(bytes: &[u8], limits: &Limits, rows: Range<usize>) -> 
     Ok(band)
 }
 
+/// Zeros in the place of the end marker, as many as the decoder reads ahead.
+pub(super) const SPARE: usize = 16;
+
 /// Decodes all pixels to where `room` says, with an error if the coded pixels end before the last
 /// row.
 ///
 /// At an end marker that comes too early the decoder makes up the missing rows. Without the
-/// marker it complains; so a file of one scan is decoded with a few zeros in its place, as many
-/// as the decoder reads ahead.
+/// marker it complains; so a file of one scan is decoded with [`SPARE`] zeros in its place.
 fn whole<'a>(
     bytes: &[u8],
     markers: &Markers,
     limits: &Limits,
     room: impl FnOnce(&MediaInfo) -> Result<&'a mut [u8]>,
 ) -> Result<MediaInfo> {
-    let Some(end) = markers.end else {
+    if markers.end.is_none() {
         // What is wrong with the header comes first.
-        open(bytes, bytes, limits)?;
-        return Err(truncated(WHAT, bytes, "no end-of-image marker"));
-    };
-    let coded = bytes.get(..end).filter(|_| markers.one_pass());
-    let unended = coded.map(|coded| [coded, &[0; 16]].concat());
-    let (mut decoder, info) = open(unended.as_deref().unwrap_or(bytes), bytes, limits)?;
-    decoder.decode_into(room(&info)?).map_err(|error| failed(bytes, &error))?;
+        probe(bytes, limits)?;
+        return Err(truncated(WHAT, bytes.len(), "no end-of-image marker"));
+    }
+    match markers.one_pass_end().and_then(|end| bytes.get(..end)) {
+        Some(coded) => ended(&[coded, &[0; SPARE]].concat(), bytes.len(), limits, room),
+        None => ended(bytes, bytes.len(), limits, room),
+    }
+}
+
+/// Decodes what stands for a file of `stored` bytes that has its end marker.
+fn ended<'a>(
+    bytes: &[u8],
+    stored: usize,
+    limits: &Limits,
+    room: impl FnOnce(&MediaInfo) -> Result<&'a mut [u8]>,
+) -> Result<MediaInfo> {
+    let mut decoder = decoder(bytes);
+    let info = read_header(&mut decoder, stored, || true, limits)?;
+    decoder.decode_into(room(&info)?).map_err(|error| failed(stored, || true, &error))?;
     Ok(info)
 }
 
@@ -144,15 +172,25 @@ fn shortened(bytes: &[u8], markers: &Markers, info: MediaInfo, end: usize) -> Op
 
 type Decoder<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
 
-/// Reads the header and checks sizes. `bytes` are a file, or what is decoded in its place.
-fn open<'a>(bytes: &'a [u8], file: &[u8], limits: &Limits) -> Result<(Decoder<'a>, MediaInfo)> {
-    // The sides of a JPEG end at 65,535; how much is too much is for the limits to say.
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(usize::MAX)
-        .set_max_height(usize::MAX);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(|error| failed(file, &error))?;
+/// The sides of a JPEG end at 65,535; how much is too much is for the limits to say.
+fn options() -> DecoderOptions {
+    let options = DecoderOptions::default().set_strict_mode(true);
+    options.set_max_width(usize::MAX).set_max_height(usize::MAX)
+}
+
+fn decoder(bytes: &[u8]) -> Decoder<'_> {
+    JpegDecoder::new_with_options(ZCursor::new(bytes), options())
+}
+
+/// Reads the header of a file of `stored` bytes and checks sizes. The decoder stays where it is: it
+/// is tens of kilobytes of tables, and moving it costs a small picture a tenth of its decoding.
+fn read_header(
+    decoder: &mut Decoder<'_>,
+    stored: usize,
+    is_ended: impl Fn() -> bool,
+    limits: &Limits,
+) -> Result<MediaInfo> {
+    decoder.decode_headers().map_err(|error| failed(stored, is_ended, &error))?;
     let (Some((width, height)), Some(header), Some(coded)) =
         (decoder.dimensions(), decoder.info(), decoder.input_colorspace())
     else {
@@ -167,22 +205,26 @@ fn open<'a>(bytes: &'a [u8], file: &[u8], limits: &Limits) -> Result<(Decoder<'a
             return Err(Error::unsupported(WHAT, reason));
         }
     };
-    decoder.set_options(options.jpeg_set_out_colorspace(color));
+    decoder.set_options(options().jpeg_set_out_colorspace(color));
     let info = MediaInfo {
         kind: MediaKind::Jpeg,
         height: u32::try_from(height).unwrap_or(u32::MAX),
         width: u32::try_from(width).unwrap_or(u32::MAX),
         channels,
     };
-    info.check(file.len(), limits)?;
-    Ok((decoder, info))
+    info.check(stored, limits)?;
+    Ok(info)
 }
 
-fn failed(bytes: &[u8], error: &DecodeErrors) -> Error {
+fn is_ended(bytes: &[u8]) -> bool {
+    Markers::walk(bytes).end.is_some()
+}
+
+fn failed(stored: usize, is_ended: impl Fn() -> bool, error: &DecodeErrors) -> Error {
     match error {
         DecodeErrors::Unsupported(_) => Error::unsupported(WHAT, format!("{error:?}")),
-        _ if Markers::walk(bytes).end.is_none() => {
-            truncated(WHAT, bytes, &format!("no end-of-image marker ({error:?})"))
+        _ if !is_ended() => {
+            truncated(WHAT, stored, &format!("no end-of-image marker ({error:?})"))
         }
         DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => {
             Error::damaged(WHAT, "the coded pixels end before the last row")

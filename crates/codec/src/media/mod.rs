@@ -15,6 +15,7 @@
 //!
 //! Every function checks sizes from the header against [`Limits`] before it decodes a pixel.
 
+mod gathered;
 pub mod jpeg;
 pub mod png;
 mod region;
@@ -31,6 +32,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::error::size;
 
+pub use gathered::Gathered;
 pub use jpeg::encode_jpeg;
 pub use png::encode_png;
 
@@ -127,24 +129,6 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<(Shape, Vec<u8>)> {
     Ok((info.shape(), pixels))
 }
 
-/// As [`decode`], into room that the caller has: of a picture whose shape is known, such as one of
-/// many that a batch takes.
-///
-/// # Errors
-/// As [`decode`]; [`Error::Damaged`] if the file is of another shape, or if `out` does not hold as
-/// many bytes as the shape says. On error `out` may hold anything.
-pub fn decode_into(bytes: &[u8], limits: &Limits, shape: &Shape, out: &mut [u8]) -> Result<()> {
-    if shape.checked_elements() != Some(out.len()) {
-        let reason = format!("{shape} does not fit in {} bytes", out.len());
-        return Err(Error::damaged("picture", reason));
-    }
-    let kind = detect(bytes)?;
-    guarded(kind, || match kind {
-        MediaKind::Jpeg => jpeg::decode_into(bytes, limits, shape, out),
-        MediaKind::Png => png::decode_into(bytes, limits, shape, out),
-    })
-}
-
 /// Decodes the part of a picture that `region` selects onto the end of `out`, in the region's
 /// order. `region` has three axes and lies inside the picture's shape.
 ///
@@ -213,8 +197,8 @@ fn guarded<T>(kind: MediaKind, decode: impl FnOnce() -> Result<T>) -> Result<T> 
     })
 }
 
-fn truncated(what: &'static str, bytes: &[u8], missing: &str) -> Error {
-    Error::damaged(what, format!("truncated after {} bytes: {missing}", bytes.len()))
+fn truncated(what: &'static str, stored: usize, missing: &str) -> Error {
+    Error::damaged(what, format!("truncated after {stored} bytes: {missing}"))
 }
 
 /// Checks that the header of a file says what is known of its picture.

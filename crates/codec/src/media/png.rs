@@ -172,7 +172,7 @@ fn grey_alpha_to_rgba(pixels: &[u8]) -> Vec<u8> {
 fn failed(bytes: &[u8], error: DecodingError) -> Error {
     match error {
         DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            truncated(WHAT, bytes, "the file breaks off before its end")
+            truncated(WHAT, bytes.len(), "the file breaks off before its end")
         }
         error => Error::damaged(WHAT, error),
     }

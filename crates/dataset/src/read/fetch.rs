@@ -19,6 +19,7 @@ use lakebed_core::ObjectId;
 use lakebed_format::ChunkPlan;
 use lakebed_format::RowSet;
 use lakebed_format::Verification;
+use lakebed_store::coalesce::MAX_MERGED;
 
 use super::directories::ChunkPlace;
 use super::request::ColumnRead;
@@ -116,8 +117,8 @@ impl Dataset {
                 match self.touch(request, number, read.column).await? {
                     Some(chunks) if rows > 0 => touched.extend(chunks),
                     Some(_) => {
-                        let (ty, _) = read.part.result_type(column)?;
-                        filled.insert(number, arrow::array::new_empty_array(&ty.data_type()));
+                        let data_type = read.part.data_type(column)?;
+                        filled.insert(number, arrow::array::new_empty_array(&data_type));
                     }
                     None => {
                         let limits = &self.shared.options.limits;
@@ -155,6 +156,11 @@ impl Dataset {
                 cost.decoded += chunk.plan.samples_to_decode();
             }
             let bytes: u64 = costs.iter().map(|cost| cost.bytes).sum();
+            if !self.store.is_remote() {
+                // A remote store knows better: it may have some of the blocks, and not others.
+                let gap = self.store.coalesce_gap();
+                planned.iter_mut().for_each(|chunk| chunk.plan.join_ranges(gap, MAX_MERGED));
+            }
             let _in_flight = self.reserve(bytes).await?;
             self.fetch(&mut planned).await?;
             let (arrays, times) = self.assemble(request, planned, filled, bytes).await?;

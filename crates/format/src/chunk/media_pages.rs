@@ -137,15 +137,21 @@ impl MediaPages {
         Checksum(self.checksums.get(item * 8..item * 8 + 8).map_or(0, read_u64))
     }
 
-    /// What an item begins with that is not in the payload.
-    pub fn head(&self, item: usize) -> &[u8] {
+    /// What an item begins with that is not in the payload, and the prefix that it is of.
+    pub fn head(&self, item: usize) -> (u32, &[u8]) {
         match &self.heads {
             Some(heads) => {
-                let prefix = &heads.prefixes[usize::from(heads.numbers[item])];
-                &prefix[..usize::from(heads.lengths[item])]
+                let number = heads.numbers[item];
+                let prefix = &heads.prefixes[usize::from(number)];
+                (u32::from(number), &prefix[..usize::from(heads.lengths[item])])
             }
-            None => &[],
+            None => (0, &[]),
         }
+    }
+
+    /// What items begin with.
+    pub fn prefixes(&self) -> &[Bytes] {
+        self.heads.as_ref().map_or(&[], |heads| &heads.prefixes)
     }
 
     /// True if any item has a head.

@@ -27,6 +27,10 @@ pub enum Missing {
 pub enum Part {
     /// The sample as it is stored; encoded images stay encoded.
     Whole,
+    /// As [`Part::Whole`], with encoded images in two pieces as their chunk stores them: what many of
+    /// its images begin with is there once, and nothing is copied. A struct of `head` and `rest`,
+    /// byte strings of which either may be empty, and `shape`.
+    Pieces,
     /// The sample with encoded images decoded.
     Decoded,
     /// The sizes of its dimensions, i32 as they are stored; reads no payload.
@@ -46,7 +50,8 @@ pub enum Part {
 }
 
 impl Part {
-    /// The tensor type of this part of a column's samples, and whether it may be null.
+    /// The tensor type of this part of a column's samples, and whether it may be null. The array is
+    /// of [`Part::data_type`].
     ///
     /// # Errors
     /// A subscript that the column's type does not have, or a part of a sequence.
@@ -54,6 +59,10 @@ impl Part {
         let ty = TensorType::from_column(column);
         Ok(match self {
             Part::Whole => (ty, column.nullable),
+            Part::Pieces => {
+                refuse_sequence(&ty)?;
+                (ty, column.nullable)
+            }
             Part::Decoded => (ty.decoded(), column.nullable),
             Part::Shape => (shape_result_type(&ty), column.nullable),
             Part::Size { axis } => {
@@ -80,7 +89,31 @@ impl Part {
     /// As [`Part::result_type`].
     pub fn field(&self, column: &Column, name: &str) -> Result<Field> {
         let (ty, nullable) = self.result_type(column)?;
-        Ok(ty.to_field(name, nullable))
+        match self.pieces_of(&ty) {
+            Some(pieces) => Ok(Field::new(name, pieces, nullable)),
+            None => Ok(ty.to_field(name, nullable)),
+        }
+    }
+
+    /// The Arrow type of this part.
+    ///
+    /// # Errors
+    /// As [`Part::result_type`].
+    pub fn data_type(&self, column: &Column) -> Result<DataType> {
+        let (ty, _) = self.result_type(column)?;
+        Ok(self.data_type_of(&ty))
+    }
+
+    /// The Arrow type of this part, which has a tensor type.
+    pub(crate) fn data_type_of(&self, ty: &TensorType) -> DataType {
+        self.pieces_of(ty).unwrap_or_else(|| ty.data_type())
+    }
+
+    fn pieces_of(&self, ty: &TensorType) -> Option<DataType> {
+        let DataType::Struct(whole) = ty.data_type() else { return None };
+        let (_, shape) = whole.find("shape").filter(|_| *self == Part::Pieces)?;
+        let bytes = |name| Arc::new(Field::new(name, DataType::BinaryView, false));
+        Some(DataType::Struct([bytes("head"), bytes("rest"), Arc::clone(shape)].into()))
     }
 }
 

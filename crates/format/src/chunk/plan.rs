@@ -150,6 +150,22 @@ impl ChunkPlan {
         &self.ranges
     }
 
+    /// Makes one range of those of encoded images that are at most `gap` bytes apart, as far as it is
+    /// of no more than `most` bytes: for a store that would read them together anyway, so that there
+    /// is one piece of memory for many images.
+    pub fn join_ranges(&mut self, gap: u64, most: u64) {
+        if self.directory.layout != PayloadLayout::Media {
+            return;
+        }
+        self.ranges.dedup_by(|next, last| {
+            let near = next.start - last.end <= gap && next.end - last.start <= most;
+            if near {
+                last.end = next.end;
+            }
+            near
+        });
+    }
+
     /// Encoded images that [`ChunkPlan::assemble`] will decode.
     pub fn samples_to_decode(&self) -> usize {
         if self.decodes() { self.items.len() } else { 0 }
@@ -162,7 +178,10 @@ impl ChunkPlan {
     }
 
     fn decodes(&self) -> bool {
-        let pixels = !matches!(self.part, Part::Whole | Part::Shape | Part::Size { .. });
+        let pixels = match self.part {
+            Part::Whole | Part::Pieces | Part::Shape | Part::Size { .. } => false,
+            Part::Decoded | Part::Slice { .. } => true,
+        };
         pixels && self.directory.layout == PayloadLayout::Media
     }
 
@@ -236,7 +255,7 @@ impl ChunkPlan {
     /// The array; `decoded` holds the pixels of encoded images.
     fn rows_array(&self, source: &Source<'_>, decoded: Option<ElementsOut>) -> Result<ArrayRef> {
         if self.rows.is_empty() {
-            return Ok(new_empty_array(&self.ty.data_type()));
+            return Ok(new_empty_array(&self.part.data_type_of(&self.ty)));
         }
         match self.part {
             Part::Shape => return self.shapes(),
@@ -288,6 +307,9 @@ impl ChunkPlan {
             PayloadLayout::Scalars => read_pages::scalars(self, ty, source, nulls),
             PayloadLayout::Elements => read_elements::array(self, ty, source, nulls),
             PayloadLayout::Variable => read_pages::variable(self, ty, source, nulls),
+            PayloadLayout::Media if self.part == Part::Pieces => {
+                read_media::pieces(self, ty, source, nulls)
+            }
             PayloadLayout::Media => read_media::encoded(self, ty, source, nulls),
         }
     }

@@ -104,46 +104,100 @@ pub(crate) fn encoded(
         // Its place among the buffers.
         buffers.push(Buffer::from_vec(Vec::<u8>::new()));
     }
-    let mut block = None;
-    let mut views = Vec::with_capacity(plan.items.len());
-    for_each(plan, source, |item, page, (fetched, offset)| {
-        let head = media.head(item);
-        if !head.is_empty() {
-            let begin = joined.len();
-            joined.extend_from_slice(head);
-            joined.extend_from_slice(page);
-            let offset = u32::try_from(begin).map_err(Error::too_large)?;
-            views.push(make_view(&joined[begin..], 0, offset));
-            return Ok(());
+    let mut views = Views { buffers, ..Views::with_capacity(plan.items.len()) };
+    for_each(plan, source, |item, page, place| {
+        let (_, head) = media.head(item);
+        if head.is_empty() {
+            return views.push(page, place, source);
         }
-        if page.is_empty() {
-            views.push(0);
-            return Ok(());
-        }
-        let number = match block {
-            Some((of, number)) if of == fetched => number,
-            _ => {
-                let number = u32::try_from(buffers.len()).map_err(Error::too_large)?;
-                buffers.push(to_buffer(source.fetched(fetched)));
-                block = Some((fetched, number));
-                number
-            }
-        };
-        let offset = u32::try_from(offset).map_err(Error::too_large)?;
-        views.push(make_view(page, number, offset));
+        let begin = joined.len();
+        joined.extend_from_slice(head);
+        joined.extend_from_slice(page);
+        let offset = u32::try_from(begin).map_err(Error::too_large)?;
+        views.views.push(make_view(&joined[begin..], 0, offset));
         Ok(())
     })?;
+    let Views { views, mut buffers, .. } = views;
     if let Some(first) = buffers.first_mut().filter(|_| media.has_heads()) {
         *first = Buffer::from_vec(joined);
     }
     let files = BinaryViewArray::try_new(ScalarBuffer::from(views), buffers, None)?;
+    let DataType::Struct(fields) = ty.data_type() else { return Err(no_images(ty)) };
+    Ok(Arc::new(StructArray::try_new(fields, vec![Arc::new(files), shapes(plan)?], nulls)?))
+}
+
+/// Encoded images in two pieces, both views into what is there.
+pub(crate) fn pieces(
+    plan: &ChunkPlan,
+    ty: &TensorType,
+    source: &Source<'_>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let media = &plan.directory.media;
+    let heads_buffers: Vec<Buffer> =
+        media.prefixes().iter().map(|prefix| to_buffer(prefix.clone())).collect();
+    let mut heads = Vec::with_capacity(plan.items.len());
+    let mut rests = Views::with_capacity(plan.items.len());
+    for_each(plan, source, |item, page, place| {
+        let (prefix, head) = media.head(item);
+        heads.push(make_view(head, prefix, 0));
+        rests.push(page, place, source)
+    })?;
+    let heads = BinaryViewArray::try_new(ScalarBuffer::from(heads), heads_buffers, None)?;
+    let rests = BinaryViewArray::try_new(ScalarBuffer::from(rests.views), rests.buffers, None)?;
+    let DataType::Struct(fields) = plan.part.data_type_of(ty) else { return Err(no_images(ty)) };
+    let columns: Vec<ArrayRef> = vec![Arc::new(heads), Arc::new(rests), shapes(plan)?];
+    Ok(Arc::new(StructArray::try_new(fields, columns, nulls)?))
+}
+
+/// Views into fetched ranges, with the ranges that they look into.
+struct Views {
+    views: Vec<u128>,
+    buffers: Vec<Buffer>,
+    /// The fetched range of the last view, and its place among the buffers.
+    last: Option<(usize, u32)>,
+}
+
+impl Views {
+    fn with_capacity(count: usize) -> Views {
+        Views { views: Vec::with_capacity(count), buffers: Vec::new(), last: None }
+    }
+
+    /// Adds a page, which lies in a fetched range at an offset.
+    fn push(
+        &mut self,
+        page: &[u8],
+        (fetched, offset): (usize, usize),
+        source: &Source<'_>,
+    ) -> Result<()> {
+        if page.is_empty() {
+            self.views.push(0);
+            return Ok(());
+        }
+        let number = match self.last {
+            Some((of, number)) if of == fetched => number,
+            _ => {
+                let number = u32::try_from(self.buffers.len()).map_err(Error::too_large)?;
+                self.buffers.push(to_buffer(source.fetched(fetched)));
+                self.last = Some((fetched, number));
+                number
+            }
+        };
+        let offset = u32::try_from(offset).map_err(Error::too_large)?;
+        self.views.push(make_view(page, number, offset));
+        Ok(())
+    }
+}
+
+/// The shapes that the wanted images decode to.
+fn shapes(plan: &ChunkPlan) -> Result<ArrayRef> {
     let mut sizes = Vec::new();
     plan.directory.push_shapes(&plan.items, &mut sizes);
-    let DataType::Struct(fields) = ty.data_type() else {
-        return Err(Error::damaged("a batch", format!("{ty} holds no encoded images")));
-    };
-    let shape = shape_array(sizes, 3, plan.items.len())?;
-    Ok(Arc::new(StructArray::try_new(fields, vec![Arc::new(files), shape], nulls)?))
+    Ok(shape_array(sizes, 3, plan.items.len())?)
+}
+
+fn no_images(ty: &TensorType) -> Error {
+    Error::damaged("a batch", format!("{ty} holds no encoded images"))
 }
 
 /// Bytes of the wanted images that have a prefix.
@@ -151,7 +205,7 @@ fn joined_size(plan: &ChunkPlan) -> Result<usize> {
     let media = &plan.directory.media;
     let mut size = 0u64;
     for item in plan.items.iter() {
-        let head = media.head(item).len();
+        let head = media.head(item).1.len();
         if head > 0 {
             let page = media.range(item);
             size = size.saturating_add(to_u64(head)).saturating_add(page.end - page.start);
@@ -171,7 +225,7 @@ pub(crate) fn decoded(plans: &[&ChunkPlan], source: &Source<'_>) -> Result<Vec<E
     let mut joined = Vec::new();
     let mut nth = 0;
     for_each(first, source, |item, page, _| {
-        let head = first.directory.media.head(item);
+        let (_, head) = first.directory.media.head(item);
         let file = if head.is_empty() {
             page
         } else {

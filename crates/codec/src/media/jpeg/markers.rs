@@ -29,6 +29,11 @@ impl Markers {
         self.sequential && self.scans == 1 && self.first_scan_components == self.components
     }
 
+    /// Where the end marker is, if all pixels come in one scan.
+    pub(super) fn one_pass_end(&self) -> Option<usize> {
+        self.end.filter(|_| self.one_pass())
+    }
+
     /// Walks as far as the structure holds.
     pub(super) fn walk(bytes: &[u8]) -> Markers {
         let mut markers = Markers::default();
