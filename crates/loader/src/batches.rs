@@ -62,6 +62,7 @@ pub struct Batches {
     next: u64,
     end: u64,
     skipped: u64,
+    failed: bool,
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -81,8 +82,15 @@ impl Batches {
         let workers = settings.workers;
         let epoch = Arc::new(Epoch { settings, order, start, queue: Queue::default() });
         // What is started so far stops and is joined if a later thread cannot be.
-        let mut batches =
-            Batches { epoch, next: 0, end, skipped: 0, stop: None, threads: Vec::new() };
+        let mut batches = Batches {
+            epoch,
+            next: 0,
+            end,
+            skipped: 0,
+            failed: false,
+            stop: None,
+            threads: Vec::new(),
+        };
         if end > 0 {
             batches.read()?;
             for nth in 0..workers {
@@ -165,6 +173,13 @@ impl Batches {
         Ok(receiver)
     }
 
+    fn join(&mut self) {
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so on its own.
+            let _ = thread.join();
+        }
+    }
+
     fn wait(&self) -> Result<Batch> {
         let queue = &self.epoch.queue;
         loop {
@@ -190,6 +205,10 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Result<Batch>> {
         if self.next >= self.end {
+            if !self.failed {
+                // What reads may be keeping rows for the next epoch.
+                self.join();
+            }
             return None;
         }
         let batch = self.wait();
@@ -199,7 +218,7 @@ impl Iterator for Batches {
                 self.skipped += u64::try_from(batch.skipped.len()).unwrap_or(u64::MAX);
             }
             // `state` still names the batch that failed.
-            Err(_) => self.end = self.next,
+            Err(_) => (self.end, self.failed) = (self.next, true),
         }
         Some(batch)
     }
@@ -212,9 +231,6 @@ impl Drop for Batches {
             // The reader may have ended by itself.
             let _ = stop.send(());
         }
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has said so on its own.
-            let _ = thread.join();
-        }
+        self.join();
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use lakebed_core::Compression;
 use lakebed_core::TensorType;
@@ -16,6 +17,7 @@ use crate::collate::Collate;
 use crate::error::Cause;
 use crate::error::Error;
 use crate::error::Result;
+use crate::kept::Kept;
 use crate::loader::Loader;
 use crate::order::Shuffle;
 use crate::pool::Pool;
@@ -181,7 +183,8 @@ impl LoaderBuilder {
     }
 
     /// Bytes for what was read and for batches that wait; 256 MiB if nothing is said. One batch
-    /// alone may be larger.
+    /// alone may be larger. Where the rows of a world of one take no more than a quarter of it as
+    /// they are stored, the first whole epoch keeps them, and later ones read nothing.
     pub fn memory(mut self, bytes: usize) -> LoaderBuilder {
         self.memory = bytes;
         self
@@ -252,6 +255,7 @@ impl LoaderBuilder {
             on_bad_sample: self.on_bad_sample,
             of_batches: Arc::new(Pool::new(self.memory / 4)),
             of_groups: Arc::new(Pool::new(self.memory / 4)),
+            kept: OnceLock::new(),
         }))
     }
 }
@@ -314,4 +318,6 @@ pub(crate) struct Settings {
     pub of_batches: Arc<Pool>,
     /// Memory of groups that were decoded.
     pub of_groups: Arc<Pool>,
+    /// All rows, once an epoch has read them and they are few enough.
+    pub kept: OnceLock<Kept>,
 }

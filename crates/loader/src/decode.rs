@@ -246,7 +246,8 @@ fn one(
     }
     if let Some(transform) = &settings.transform {
         // With a transform of rows nothing is gathered: every column has its sample.
-        let mut view = Row { names: &settings.names, samples: &mut samples, position: place.position };
+        let mut view =
+            Row { names: &settings.names, samples: &mut samples, position: place.position };
         guarded(|| transform(&mut view, &mut rng()))
             .map_err(|cause| (ROW_TRANSFORM.to_string(), cause))?;
     }

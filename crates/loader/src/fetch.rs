@@ -16,6 +16,8 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::group::Group;
 use crate::group::Task;
+use crate::kept::Keeping;
+use crate::kept::Kept;
 use crate::order::Order;
 use crate::queue::Done;
 use crate::queue::Queue;
@@ -28,6 +30,10 @@ const FIRST: usize = 4;
 /// How much larger a group may be than the one before it: few of them, for where rows lie scattered
 /// a group reads what lies between them too.
 const GROWTH: u64 = 4;
+/// Rows that take no more than this share of the budget stay in memory.
+const KEPT: usize = 4;
+/// Batches of rows that stay that are dispatched together.
+const BATCHES_OF_KEPT: u64 = 16;
 /// Rows of a group at most, however narrow: a group costs memory for each.
 const GROUP_ROWS: u64 = 64 << 10;
 /// Bytes of one permit of room.
@@ -42,7 +48,7 @@ struct Read {
     /// Places and rows, in the base order, of each batch.
     batches: Vec<(std::ops::Range<u64>, Vec<u64>)>,
     /// What was read, and where each row of all batches is in it.
-    group: Result<(Group, Vec<Option<usize>>)>,
+    group: Result<(Arc<Group>, Vec<Option<usize>>)>,
 }
 
 /// Reads all batches of an epoch in their order. Ends when the queue's owner stops polling it.
@@ -61,7 +67,7 @@ pub(crate) async fn run(settings: &Settings, order: &Order, start: u64, queue: &
         let mut room = Room::new(settings.memory / 2, settings.workers);
         while let Some(Read { first, batches, group }) = reads.recv().await {
             let (group, found) = match group {
-                Ok((group, found)) => (Arc::new(group), found),
+                Ok(read) => read,
                 Err(error) => {
                     queue.finish(first, Done { batch: Err(error), room: None }, false);
                     break;
@@ -132,18 +138,30 @@ struct Reader<'a> {
     batches: u64,
     /// Bytes that a row of the last group took.
     row_bytes: u64,
+    /// What was read, as long as it is all that was to be read and may stay.
+    keeping: Option<Keeping>,
 }
 
 impl<'a> Reader<'a> {
     fn new(settings: &'a Settings, order: &'a Order, start: u64) -> Reader<'a> {
         let end = settings.shard.batches(start, order.len());
         let batches = settings.workers.clamp(1, FIRST).try_into().unwrap_or(1);
-        Reader { settings, order, start, next: 0, end, batches, row_bytes: 1 }
+        let all = start == 0 && settings.shard.world == 1 && settings.kept.get().is_none();
+        let keeping = all.then(|| Keeping::new(settings.memory / KEPT));
+        Reader { settings, order, start, next: 0, end, batches, row_bytes: 1, keeping }
     }
 
     async fn next(&mut self) -> Option<Read> {
         if self.next >= self.end {
+            if let Some(keeping) = self.keeping.take() {
+                // Who dispatches goes first: the last batches need not wait for this.
+                tokio::task::yield_now().await;
+                self.keep(keeping).await;
+            }
             return None;
+        }
+        if let Some(kept) = self.settings.kept.get() {
+            return Some(self.of_kept(kept));
         }
         let first = self.next;
         let most = u64::try_from((self.settings.memory / GROUPS).max(1)).unwrap_or(u64::MAX);
@@ -172,11 +190,44 @@ impl<'a> Reader<'a> {
         Some(Read { first, batches, group })
     }
 
+    /// The next batches, of rows that need not be read.
+    fn of_kept(&mut self, kept: &Kept) -> Read {
+        let first = self.next;
+        self.next = self.end.min(first.saturating_add(BATCHES_OF_KEPT));
+        let places = |nth| self.settings.shard.places(nth, self.start, self.order.len());
+        let rows = |places: &std::ops::Range<u64>| self.order.rows_at(places.clone()).collect();
+        let batches: Vec<(_, Vec<u64>)> =
+            (first..self.next).map(places).map(|places| (places.clone(), rows(&places))).collect();
+        let found = kept.find(batches.iter().flat_map(|(_, rows)| rows)).collect();
+        Read { first, batches, group: Ok((Arc::clone(&kept.group), found)) }
+    }
+
+    /// Keeps what was read for later epochs, with the rows behind the last batch.
+    async fn keep(&mut self, keeping: Keeping) {
+        let settings = self.settings;
+        let after = match self.end.checked_sub(1) {
+            Some(last) => settings.shard.position_after(last, self.start, self.order.len()),
+            None => 0,
+        };
+        let dropped: Vec<u64> = self.order.rows_at(after..self.order.len()).collect();
+        self.keeping = Some(keeping);
+        if !dropped.is_empty() && self.group(&[(after..self.order.len(), dropped)]).await.is_err() {
+            // A later epoch that has them in a batch will say so.
+            return;
+        }
+        let Some(keeping) = self.keeping.take() else { return };
+        let kept = keeping.finish(&settings.source, &settings.columns, &settings.of_groups);
+        if let Ok(Some(kept)) = kept {
+            // Another epoch of this loader may have kept the same rows.
+            let _ = settings.kept.set(kept);
+        }
+    }
+
     /// Reads the rows of batches, each once, and says where they are.
     async fn group(
         &mut self,
         batches: &[(std::ops::Range<u64>, Vec<u64>)],
-    ) -> Result<(Group, Vec<Option<usize>>)> {
+    ) -> Result<(Arc<Group>, Vec<Option<usize>>)> {
         let rows = batches.iter().flat_map(|(_, rows)| rows);
         let wanted: Vec<u64> = rows.map(|row| self.settings.source.position(*row)).collect();
         let (positions, mut found) = distinct(&wanted);
@@ -186,12 +237,15 @@ impl<'a> Reader<'a> {
             let place = |position| positions.binary_search(position).ok();
             found = wanted.iter().map(place).collect();
         }
-        let rows = positions.len();
         let pool = &self.settings.of_groups;
-        let group = Group::new(batch, &self.settings.columns, bad, pool)?;
-        if let Some(bytes) = group.memory().checked_div(rows) {
+        let whole = bad.is_empty();
+        let group = Arc::new(Group::new(batch.columns(), &self.settings.columns, bad, pool)?);
+        drop(batch);
+        if let Some(bytes) = group.memory().checked_div(positions.len()) {
             self.row_bytes = u64::try_from(bytes).unwrap_or(u64::MAX).max(1);
         }
+        let keeping = self.keeping.take().filter(|_| whole);
+        self.keeping = keeping.and_then(|keeping| keeping.with(&group, &positions));
         Ok((group, found))
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::array::ArrayRef;
-use arrow::array::RecordBatch;
 use arrow::array::UInt8Array;
 use lakebed_codec::media;
 use lakebed_core::Error as CoreError;
@@ -16,6 +15,7 @@ use lakebed_core::TensorArray;
 use crate::builder::PlannedColumn;
 use crate::error::Cause;
 use crate::error::Result;
+use crate::images;
 use crate::images::Images;
 use crate::pool::Pool;
 use crate::sample::Sample;
@@ -29,6 +29,8 @@ enum Stored {
 
 /// Distinct rows that were read together, by position.
 pub(crate) struct Group {
+    /// As they were read.
+    arrays: Vec<ArrayRef>,
     columns: Vec<Stored>,
     /// Rows that cannot be read, and why.
     bad: BTreeMap<u64, String>,
@@ -55,35 +57,52 @@ pub(crate) struct Task {
 }
 
 impl Group {
-    /// Rows that were read, those in `bad` missing.
+    /// Rows that were read, an array for each column, those in `bad` missing.
     pub fn new(
-        batch: RecordBatch,
+        arrays: &[ArrayRef],
         columns: &[PlannedColumn],
         bad: BTreeMap<u64, String>,
         pool: &Arc<Pool>,
     ) -> Result<Group> {
-        let mut group = Group { columns: Vec::new(), bad, memory: 0, row_bytes: Some(0) };
-        for (column, array) in columns.iter().zip(batch.columns()) {
-            let wrong = || CoreError::WrongType {
-                expected: column.ty.to_string(),
-                found: array.data_type().to_string(),
-            };
-            let (stored, memory, row_bytes) = if column.is_encoded() {
-                let images = Images::new(array, pool).ok_or_else(wrong)?;
-                let (memory, shape) = (images.memory(), images.common());
-                let row_bytes = shape.and_then(|shape| shape.checked_elements());
-                (Stored::Encoded(images), memory, row_bytes)
+        let mut group = Group {
+            arrays: Vec::with_capacity(arrays.len()),
+            columns: Vec::with_capacity(arrays.len()),
+            bad,
+            memory: 0,
+            row_bytes: Some(0),
+        };
+        for (column, array) in columns.iter().zip(arrays) {
+            let (array, stored, row_bytes) = if column.is_encoded() {
+                let array = images::compact(array, pool).unwrap_or_else(|| Arc::clone(array));
+                let images = Images::new(&array).ok_or_else(|| CoreError::WrongType {
+                    expected: column.ty.to_string(),
+                    found: array.data_type().to_string(),
+                })?;
+                let row_bytes = images.common().and_then(|shape| shape.checked_elements());
+                (array, Stored::Encoded(images), row_bytes)
             } else {
                 let tensors = TensorArray::try_new(column.ty.clone(), array)?;
                 let width = element_bytes(&tensors);
                 let row_bytes = tensors.stride().and_then(|count| count.checked_mul(width));
-                (Stored::Tensors(tensors), array.get_array_memory_size(), row_bytes)
+                (Arc::clone(array), Stored::Tensors(tensors), row_bytes)
             };
-            group.columns.push(stored);
-            group.memory = group.memory.saturating_add(memory);
+            group.memory = group.memory.saturating_add(array.get_array_memory_size());
             group.row_bytes = group.row_bytes.zip(row_bytes).and_then(|(a, b)| a.checked_add(b));
+            group.arrays.push(array);
+            group.columns.push(stored);
         }
         Ok(group)
+    }
+
+    /// The rows of several groups in one, those of the first before those of the next.
+    pub fn merged(groups: &[&Group], columns: &[PlannedColumn], pool: &Arc<Pool>) -> Result<Group> {
+        let mut arrays = Vec::with_capacity(columns.len());
+        for nth in 0..columns.len() {
+            let of_column = groups.iter().filter_map(|group| group.arrays.get(nth));
+            let of_column: Vec<&dyn Array> = of_column.map(|array| &**array).collect();
+            arrays.push(arrow::compute::concat(&of_column)?);
+        }
+        Group::new(&arrays, columns, BTreeMap::new(), pool)
     }
 
     /// Bytes of memory of what was read.

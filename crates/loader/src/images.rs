@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::Array;
+use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::BinaryViewArray;
 use arrow::array::Int32Array;
 use arrow::array::StructArray;
 use arrow::array::builder::make_view;
-use arrow::array::cast::as_primitive_array;
 use arrow::buffer::NullBuffer;
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::Int32Type;
@@ -35,29 +35,15 @@ pub(crate) struct Images {
 
 impl Images {
     /// From an array of pieces; `None` if it is of another type.
-    pub fn new(array: &dyn Array, pool: &Arc<Pool>) -> Option<Images> {
-        let parts: &StructArray = array.as_struct_opt().filter(|p| p.num_columns() == 3)?;
-        let rests = parts.column(1).as_binary_view_opt()?;
+    pub fn new(array: &ArrayRef) -> Option<Images> {
+        let Pieces { parts, heads, rests } = Pieces::of(array)?;
         let shapes = parts.column(2).as_fixed_size_list_opt()?;
-        shapes.values().as_primitive_opt::<Int32Type>()?;
-        let sizes: Int32Array = as_primitive_array::<Int32Type>(shapes.values()).clone();
+        let sizes = shapes.values().as_primitive_opt::<Int32Type>()?.clone();
         let nulls = parts.nulls().filter(|nulls| nulls.null_count() > 0).cloned();
-        let mut images = Images {
-            heads: parts.column(0).as_binary_view_opt()?.clone(),
-            rests: compact(rests, pool).unwrap_or_else(|| rests.clone()),
-            sizes,
-            nulls,
-            common: None,
-        };
+        let (heads, rests) = (heads.clone(), rests.clone());
+        let mut images = Images { heads, rests, sizes, nulls, common: None };
         images.common = images.shape_of(0..parts.len());
         Some(images)
-    }
-
-    /// Bytes of memory.
-    pub fn memory(&self) -> usize {
-        self.heads.get_array_memory_size()
-            + self.rests.get_array_memory_size()
-            + self.sizes.get_array_memory_size()
     }
 
     pub fn is_null(&self, row: usize) -> bool {
@@ -99,9 +85,33 @@ impl Images {
     }
 }
 
-/// The same bytes in memory of the pool, if they lie scattered over much more: files far from each
-/// other are read with what lies between them, which would stay as long as they do.
-fn compact(files: &BinaryViewArray, pool: &Arc<Pool>) -> Option<BinaryViewArray> {
+/// The columns of an array of pieces.
+struct Pieces<'a> {
+    parts: &'a StructArray,
+    heads: &'a BinaryViewArray,
+    rests: &'a BinaryViewArray,
+}
+
+impl Pieces<'_> {
+    fn of(array: &ArrayRef) -> Option<Pieces<'_>> {
+        let parts = array.as_struct_opt().filter(|parts| parts.num_columns() == 3)?;
+        let heads = parts.column(0).as_binary_view_opt()?;
+        let rests = parts.column(1).as_binary_view_opt()?;
+        Some(Pieces { parts, heads, rests })
+    }
+}
+
+/// An array of pieces whose bytes are in memory of the pool, if they lie scattered over much more
+/// now: files far from each other are read with what lies between them, which would stay as long as
+/// they do.
+pub(crate) fn compact(array: &ArrayRef, pool: &Arc<Pool>) -> Option<ArrayRef> {
+    let Pieces { parts, rests, .. } = Pieces::of(array)?;
+    let (fields, mut columns, nulls) = parts.clone().into_parts();
+    *columns.get_mut(1)? = Arc::new(compact_files(rests, pool)?);
+    Some(Arc::new(StructArray::try_new(fields, columns, nulls).ok()?))
+}
+
+fn compact_files(files: &BinaryViewArray, pool: &Arc<Pool>) -> Option<BinaryViewArray> {
     let wanted = files.lengths().fold(0usize, |sum, length| {
         sum.saturating_add(usize::try_from(length).unwrap_or(usize::MAX))
     });
@@ -133,10 +143,11 @@ mod tests {
         let pool = Arc::new(Pool::new(1 << 20));
         let read: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
         let places = [(5, 300), (70_000, 20), (600_000, 12), (1_000_000, 0), (1_048_570, 6)];
-        let views = places.map(|(at, length)| make_view(&read[at..at + length], 0, u32::try_from(at).unwrap()));
+        let views = places
+            .map(|(at, length)| make_view(&read[at..at + length], 0, u32::try_from(at).unwrap()));
         let buffers = vec![Buffer::from_vec(read.clone())];
         let files = BinaryViewArray::new(ScalarBuffer::from(views.to_vec()), buffers, None);
-        let compact = compact(&files, &pool).unwrap();
+        let compact = compact_files(&files, &pool).unwrap();
         assert_eq!(compact, files);
         assert_eq!(compact.data_buffers()[0].len(), 338);
         // Wanted as a whole they stay where they are.
@@ -144,6 +155,6 @@ mod tests {
         let whole = make_view(&read, 0, 0);
         let whole = vec![whole, dense.views()[0]];
         let files = BinaryViewArray::new(whole.into(), files.data_buffers().to_vec(), None);
-        assert!(super::compact(&files, &pool).is_none());
+        assert!(compact_files(&files, &pool).is_none());
     }
 }

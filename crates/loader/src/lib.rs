@@ -12,6 +12,7 @@ mod error;
 mod fetch;
 mod group;
 mod images;
+mod kept;
 mod loader;
 mod order;
 mod permutation;

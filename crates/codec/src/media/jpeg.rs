@@ -223,9 +223,7 @@ fn is_ended(bytes: &[u8]) -> bool {
 fn failed(stored: usize, is_ended: impl Fn() -> bool, error: &DecodeErrors) -> Error {
     match error {
         DecodeErrors::Unsupported(_) => Error::unsupported(WHAT, format!("{error:?}")),
-        _ if !is_ended() => {
-            truncated(WHAT, stored, &format!("no end-of-image marker ({error:?})"))
-        }
+        _ if !is_ended() => truncated(WHAT, stored, &format!("no end-of-image marker ({error:?})")),
         DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => {
             Error::damaged(WHAT, "the coded pixels end before the last row")
         }
