@@ -73,7 +73,29 @@ fn directory_of(chunk: &EncodedChunk) -> Arc<Directory> {
 
 /// Some rows, and the bytes that were read for them.
 fn read(chunk: &EncodedChunk, rows: RowSet, part: Part) -> (ArrayRef, u64) {
-    let plan = ChunkPlan::new(directory_of(chunk), &column(), rows, part).unwrap();
+    read_joined(chunk, rows, part, None)
+}
+
+/// As [`read`], with ranges joined that are no further apart than that, up to so many bytes.
+fn read_joined(
+    chunk: &EncodedChunk,
+    rows: RowSet,
+    part: Part,
+    joined: Option<(u64, u64)>,
+) -> (ArrayRef, u64) {
+    let mut plan = ChunkPlan::new(directory_of(chunk), &column(), rows, part).unwrap();
+    if let Some((gap, most)) = joined {
+        let before = plan.ranges().to_vec();
+        plan.join_ranges(gap, most);
+        for pair in plan.ranges().windows(2) {
+            let (apart, both) = (pair[1].start - pair[0].end, pair[1].end - pair[0].start);
+            assert!(apart > gap || both > most, "{pair:?} could be one");
+        }
+        let held = |range: &std::ops::Range<u64>| {
+            plan.ranges().iter().any(|all| all.start <= range.start && range.end <= all.end)
+        };
+        assert!(before.iter().all(held));
+    }
     let payload = Bytes::from(chunk.payload.clone());
     let bytes =
         |range: &std::ops::Range<u64>| payload.slice(range.start as usize..range.end as usize);
@@ -104,6 +126,23 @@ fn check(files: &[Option<Vec<u8>>], chunks: &[EncodedChunk], keep: usize) {
         assert_eq!(some.len(), list.len());
         for (nth, row) in list.into_iter().enumerate() {
             assert_eq!(&some.slice(nth, 1), &expected.slice(row, 1));
+        }
+        let sets = [RowSet::Range(0..rows), RowSet::List((0..rows).step_by(keep).collect())];
+        for (set, joined) in sets.iter().flat_map(|set| {
+            [None, Some((0, 100)), Some((200, 1000)), Some((1 << 20, 1 << 20))].map(|j| (set, j))
+        }) {
+            let (whole, _) = read_joined(chunk, set.clone(), Part::Whole, joined);
+            let (pieces, _) = read_joined(chunk, set.clone(), Part::Pieces, joined);
+            assert_eq!(pieces.data_type(), &Part::Pieces.data_type(&column()).unwrap());
+            let (whole, pieces) = (whole.as_struct(), pieces.as_struct());
+            assert_eq!(whole.nulls(), pieces.nulls());
+            assert_eq!(whole.column(1), pieces.column(2));
+            let files = whole.column(0).as_binary_view();
+            let (heads, rests) = (pieces.column(0), pieces.column(1));
+            let (heads, rests) = (heads.as_binary_view(), rests.as_binary_view());
+            for row in 0..set.len() {
+                assert_eq!([heads.value(row), rests.value(row)].concat(), files.value(row));
+            }
         }
         let (shapes, bytes) = read(chunk, RowSet::Range(0..rows), Part::Shape);
         assert_eq!(bytes, 0);

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use arrow::array::ArrayRef;
 use arrow::array::UInt8Array;
 use arrow::array::UInt64Array;
+use lakebed_codec::media;
 use lakebed_codec::media::Gathered;
 use lakebed_core::Limits;
 use lakebed_core::Shape;
@@ -40,27 +41,29 @@ const ROW_TRANSFORM: &str = "(transform of rows)";
 type Fault = (String, Cause);
 
 /// How the samples of a column become a value of the batch.
-enum Way {
+enum Way<'a> {
     /// Scalars that nobody changes, taken all at once from those of the whole group.
     Taken(ArrayRef),
     /// One by one, then collated.
     Samples(Vec<Sample>),
     /// Images, each decoded to where it stays.
-    Placed(Placed),
+    Placed(Placed<'a>),
 }
 
 /// Images of one shape in memory of the pool.
-struct Placed {
+struct Placed<'a> {
     shape: Shape,
     bytes: usize,
     memory: Vec<u8>,
-    /// The files of some of the task's rows, from this one on.
-    files: Gathered,
+    /// Of each row of the task what its file begins with, and the rest.
+    files: Vec<[&'a [u8]; 2]>,
+    /// Some of the files in one piece each, from this one on.
+    gathered: Gathered,
     first: usize,
 }
 
-/// Files that are gathered at a time: few enough to stay in a core's nearest memory until they are
-/// decoded.
+/// Files that are gathered at a time, while the next ones come from memory: few enough to stay in a
+/// core's own caches until they are decoded.
 const GATHERED: usize = 16;
 /// Bytes from which on no file is added to those that are gathered.
 const GATHERED_BYTES: usize = 32 << 10;
@@ -78,9 +81,9 @@ struct Place {
     kept: usize,
 }
 
-impl Way {
+impl<'a> Way<'a> {
     /// For the `nth` column of a task.
-    fn plan(settings: &Settings, task: &Task, nth: usize, column: &PlannedColumn) -> Way {
+    fn plan(settings: &Settings, task: &'a Task, nth: usize, column: &PlannedColumn) -> Way<'a> {
         let one_by_one = || Way::Samples(Vec::with_capacity(task.rows.len()));
         if column.transform.is_some() || settings.transform.is_some() {
             return one_by_one();
@@ -95,9 +98,9 @@ impl Way {
     }
 }
 
-impl Placed {
+impl<'a> Placed<'a> {
     /// For a column of encoded images of one shape.
-    fn plan(settings: &Settings, task: &Task, nth: usize) -> Option<Placed> {
+    fn plan(settings: &Settings, task: &'a Task, nth: usize) -> Option<Placed<'a>> {
         let images = task.group.images(nth)?;
         let of_task = || images.shape_of(task.found.iter().flatten().copied());
         let shape = images.common().or_else(of_task)?;
@@ -107,36 +110,26 @@ impl Placed {
             u64::try_from(*bytes).is_ok_and(|bytes| bytes <= limits.max_sample_bytes)
         })?;
         let memory = settings.of_batches.take(bytes.checked_mul(task.rows.len())?);
-        Some(Placed { shape, bytes, memory, files: Gathered::default(), first: 0 })
+        let files = task.found.iter().map(|row| row.map_or([&[] as &[u8]; 2], |r| images.file(r)));
+        let files: Vec<[&[u8]; 2]> = files.collect();
+        prefetch_some(&files);
+        let gathered = Gathered::default();
+        Some(Placed { shape, bytes, memory, files, gathered, first: 0 })
     }
 
-    fn decode(
-        &mut self,
-        task: &Task,
-        column: usize,
-        place: Place,
-        limits: &Limits,
-    ) -> Result<(), Cause> {
-        let ahead = self.first..self.first + self.files.len();
+    fn decode(&mut self, place: Place, limits: &Limits) -> Result<(), Cause> {
+        let ahead = self.first..self.first + self.gathered.len();
         if !ahead.contains(&place.nth) {
+            let (_, files) = self.files.split_at(place.nth.min(self.files.len()));
+            let (now, next) = files.split_at(some(files));
             self.first = place.nth;
-            let images = task.group.images(column).ok_or("it was not read")?;
-            let mut ahead = Vec::with_capacity(GATHERED);
-            let mut bytes = 0;
-            for row in task.found.iter().skip(place.nth).take(GATHERED) {
-                let file = row.map_or([&[] as &[u8]; 2], |row| images.file(row));
-                bytes += file.iter().map(|part| part.len()).sum::<usize>();
-                ahead.push(file);
-                if bytes >= GATHERED_BYTES {
-                    break;
-                }
-            }
-            self.files.clear();
-            self.files.extend(&ahead);
+            self.gathered.clear();
+            now.iter().for_each(|file| self.gathered.push(*file));
+            prefetch_some(next);
         }
         let room = place.kept * self.bytes..(place.kept + 1) * self.bytes;
         let room = self.memory.get_mut(room).unwrap_or_default();
-        Ok(self.files.decode_into(place.nth - self.first, limits, &self.shape, room)?)
+        Ok(self.gathered.decode_into(place.nth - self.first, limits, &self.shape, room)?)
     }
 
     fn finish(self, column: &PlannedColumn, pool: &Arc<Pool>, count: usize) -> BatchColumn {
@@ -146,6 +139,21 @@ impl Placed {
         let values = Values::Tensor(Tensor { shape, elements: Arc::new(elements) });
         BatchColumn { name: column.name.clone(), values, valid: None }
     }
+}
+
+/// How many of files are gathered together: at least one.
+fn some(files: &[[&[u8]; 2]]) -> usize {
+    let mut bytes = 0;
+    let enough = files.iter().take(GATHERED).position(|[head, rest]| {
+        bytes += head.len() + rest.len();
+        bytes >= GATHERED_BYTES
+    });
+    enough.map_or(GATHERED, |last| last + 1).min(files.len())
+}
+
+fn prefetch_some(files: &[[&[u8]; 2]]) {
+    // What files begin with is shared by all, and near.
+    files.iter().take(some(files)).for_each(|[_, rest]| media::prefetch(rest));
 }
 
 /// Makes the batch of a task. `None` if `stop` was set meanwhile.
@@ -158,7 +166,7 @@ pub(crate) fn decode(
     let source = &settings.source;
     let count = task.rows.len();
     let columns = settings.columns.iter().enumerate();
-    let mut ways: Vec<Way> =
+    let mut ways: Vec<Way<'_>> =
         columns.map(|(nth, column)| Way::plan(settings, task, nth, column)).collect();
     let mut places = Vec::with_capacity(count);
     let mut rows = Vec::with_capacity(count);
@@ -223,7 +231,7 @@ fn one(
     settings: &Settings,
     task: &Task,
     place: Place,
-    ways: &mut [Way],
+    ways: &mut [Way<'_>],
     rng: &dyn Fn() -> SampleRng,
 ) -> Result<Vec<Sample>, Fault> {
     let limits = &settings.source.dataset.options().limits;
@@ -233,7 +241,7 @@ fn one(
         match way {
             Way::Taken(_) => continue,
             Way::Placed(placed) => {
-                placed.decode(task, nth, place, limits).map_err(fault)?;
+                placed.decode(place, limits).map_err(fault)?;
                 continue;
             }
             Way::Samples(_) => {}

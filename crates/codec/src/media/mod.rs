@@ -33,6 +33,7 @@ use crate::error::Result;
 use crate::error::size;
 
 pub use gathered::Gathered;
+pub use gathered::prefetch;
 pub use jpeg::encode_jpeg;
 pub use png::encode_png;
 

@@ -215,6 +215,66 @@ fn the_rows_below_a_region_are_not_decoded() {
     assert!(decode_region(&short, &below, &limits(), &mut out).is_err());
 }
 
+/// What a gathered picture decodes to; its error as text.
+fn gathered(parts: [&[u8]; 2], shape: &Shape) -> std::result::Result<Vec<u8>, String> {
+    let mut gathered = Gathered::default();
+    let other = encode_png(&self::shape(&[1, 1, 1]), &[7]).unwrap();
+    for part in [[&other[..], &[]], parts, [&other[..9], &other[9..]]] {
+        prefetch(part[1]);
+        gathered.push(part);
+    }
+    assert_eq!(gathered.len(), 3);
+    let mut out = vec![0; shape.elements()];
+    let done = gathered.decode_into(1, &limits(), shape, &mut out);
+    // The others are what they were, whatever happened.
+    for nth in [0, 2] {
+        let mut one = [0];
+        gathered.decode_into(nth, &limits(), &self::shape(&[1, 1, 1]), &mut one).unwrap();
+        assert_eq!(one, [7]);
+    }
+    let again = gathered.decode_into(1, &limits(), shape, &mut out.clone());
+    assert!(again.is_err(), "its bytes are used up");
+    done.map(|()| out).map_err(|error| error.to_string())
+}
+
+#[test]
+fn gathered_pictures_are_the_pictures() {
+    let mut files = jpegs(33, 41);
+    files.push(("PNG".into(), encode_png(&shape(&[33, 41, 4]), &drawn(33, 41, 4)).unwrap(), 4));
+    for (name, file, _) in &files {
+        let (shape, pixels) = decode(file, &limits()).unwrap();
+        for cut in [0, 1, 2, 600.min(file.len()), file.len() - 1, file.len()] {
+            let (head, rest) = file.split_at(cut);
+            assert_eq!(gathered([head, rest], &shape).unwrap(), pixels, "{name} cut at {cut}");
+        }
+        // What follows the end of a file changes nothing.
+        let longer = [&file[..], b"after"].concat();
+        if name != "PNG" {
+            assert_eq!(gathered([&longer, &[]], &shape).unwrap(), pixels, "{name} and more");
+        }
+        let tall = self::shape(&[34, 41, shape[2]]);
+        let error = gathered([file, &[]], &tall).unwrap_err();
+        assert!(error.contains("is stored beside it"), "{name}: {error}");
+        let mut gathered = Gathered::default();
+        gathered.push([file, &[]]);
+        let error = gathered.decode_into(0, &limits(), &shape, &mut [0; 5]).unwrap_err();
+        assert!(error.to_string().contains("does not fit in 5 bytes"), "{error}");
+        assert!(gathered.decode_into(9, &limits(), &shape, &mut vec![0; pixels.len()]).is_err());
+    }
+}
+
+#[test]
+fn gathered_pictures_fail_as_they_do_alone() {
+    for (name, file, _) in jpegs(24, 24).into_iter().step_by(3) {
+        let (shape, _) = decode(&file, &limits()).unwrap();
+        for length in (0..file.len()).step_by(7) {
+            let alone = decode(&file[..length], &limits()).unwrap_err().to_string();
+            let error = gathered([&file[..length / 2], &file[length / 2..length]], &shape);
+            assert_eq!(error.unwrap_err(), alone, "{name}, {length} bytes");
+        }
+    }
+}
+
 #[test]
 fn every_truncation_is_named() {
     let mut files: Vec<(String, Vec<u8>)> =

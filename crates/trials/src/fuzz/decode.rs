@@ -112,8 +112,9 @@ fn chunk(seed: &Seed) -> bool {
         let subscripts = subscript::parse_list(text).unwrap();
         Part::Slice { subscripts, missing: Missing::Null }
     };
-    let part = match (seed.choice % 6, column.ndim()) {
+    let part = match (seed.choice % 7, column.ndim()) {
         (0, _) => Part::Whole,
+        (6, _) => Part::Pieces,
         (1, _) => Part::Shape,
         (2, _) | (_, 0) => Part::Decoded,
         (3, _) => slice("1:3"),
