@@ -136,6 +136,8 @@ struct Reader<'a> {
     end: u64,
     /// The most batches of the next group: few at first, for the first batch's sake.
     batches: u64,
+    /// How many of them the first group had at most.
+    first: u64,
     /// Bytes that a row of the last group took.
     row_bytes: u64,
     /// What was read, as long as it is all that was to be read and may stay.
@@ -145,10 +147,20 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(settings: &'a Settings, order: &'a Order, start: u64) -> Reader<'a> {
         let end = settings.shard.batches(start, order.len());
-        let batches = settings.workers.clamp(1, FIRST).try_into().unwrap_or(1);
+        let first = settings.workers.clamp(1, FIRST).try_into().unwrap_or(1);
         let all = start == 0 && settings.shard.world == 1 && settings.kept.get().is_none();
         let keeping = all.then(|| Keeping::new(settings.memory / KEPT));
-        Reader { settings, order, start, next: 0, end, batches, row_bytes: 1, keeping }
+        Reader {
+            settings,
+            order,
+            start,
+            next: 0,
+            end,
+            batches: first,
+            first,
+            row_bytes: 1,
+            keeping,
+        }
     }
 
     async fn next(&mut self) -> Option<Read> {
@@ -165,6 +177,7 @@ impl<'a> Reader<'a> {
         }
         let first = self.next;
         let most = u64::try_from((self.settings.memory / GROUPS).max(1)).unwrap_or(u64::MAX);
+        let most_batches = self.most_batches(most);
         let mut batches = Vec::new();
         let mut rows = 0u64;
         let mut window = None;
@@ -172,7 +185,7 @@ impl<'a> Reader<'a> {
             let places = self.settings.shard.places(self.next, self.start, self.order.len());
             let count = places.end - places.start;
             let bytes = (rows + count).saturating_mul(self.row_bytes);
-            let full = self.next - first >= self.batches || rows + count > GROUP_ROWS;
+            let full = self.next - first >= most_batches || rows + count > GROUP_ROWS;
             let window_here = self.order.window_end(places.start);
             // Half full at the end of a window: what follows lies elsewhere.
             let apart = window.is_some() && window_here != window && bytes > most / 2;
@@ -188,6 +201,17 @@ impl<'a> Reader<'a> {
         let group = self.group(&batches).await;
         self.batches = self.batches.saturating_mul(GROWTH);
         Some(Read { first, batches, group })
+    }
+
+    /// The most batches of the next group, of so many bytes at most. Two groups of scattered rows
+    /// come soon; the next one has all that is left of what they lie in, if that fits, for each of
+    /// them reads nearly all of it.
+    fn most_batches(&self, bytes: u64) -> u64 {
+        let of_next = self.settings.shard.places(self.next, self.start, self.order.len());
+        let Some(window) = self.order.window_end(of_next.start) else { return self.batches };
+        let rows = (window - of_next.start) / self.settings.shard.world.max(1);
+        let early = self.batches <= self.first.saturating_mul(GROWTH);
+        if early || rows.saturating_mul(self.row_bytes) > bytes { self.batches } else { u64::MAX }
     }
 
     /// The next batches, of rows that need not be read.

@@ -125,10 +125,16 @@ impl Order {
         })
     }
 
-    /// The end of the window that a place lies in: what is worth being read together.
+    /// The end of the rows that are mixed with the one at a place: what is worth being read
+    /// together. `None` if none are.
     pub fn window_end(&self, place: u64) -> Option<u64> {
-        let EpochKind::Chunks { windows, .. } = &self.kind else { return None };
-        windows.get(windows.partition_point(|end| *end <= place)).copied()
+        match &self.kind {
+            EpochKind::None => None,
+            EpochKind::Uniform(_) => Some(self.rows),
+            EpochKind::Chunks { windows, .. } => {
+                windows.get(windows.partition_point(|end| *end <= place)).copied()
+            }
+        }
     }
 }
 
