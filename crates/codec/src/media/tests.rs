@@ -217,6 +217,14 @@ fn the_rows_below_a_region_are_not_decoded() {
 
 /// What a gathered picture decodes to; its error as text.
 fn gathered(parts: [&[u8]; 2], shape: &Shape) -> std::result::Result<Vec<u8>, String> {
+    gathered_within(parts, shape, &limits())
+}
+
+fn gathered_within(
+    parts: [&[u8]; 2],
+    shape: &Shape,
+    limits: &Limits,
+) -> std::result::Result<Vec<u8>, String> {
     let mut gathered = Gathered::default();
     let other = encode_png(&self::shape(&[1, 1, 1]), &[7]).unwrap();
     for part in [[&other[..], &[]], parts, [&other[..9], &other[9..]]] {
@@ -225,14 +233,14 @@ fn gathered(parts: [&[u8]; 2], shape: &Shape) -> std::result::Result<Vec<u8>, St
     }
     assert_eq!(gathered.len(), 3);
     let mut out = vec![0; shape.elements()];
-    let done = gathered.decode_into(1, &limits(), shape, &mut out);
+    let done = gathered.decode_into(1, limits, shape, &mut out);
     // The others are what they were, whatever happened.
     for nth in [0, 2] {
         let mut one = [0];
-        gathered.decode_into(nth, &limits(), &self::shape(&[1, 1, 1]), &mut one).unwrap();
+        gathered.decode_into(nth, limits, &self::shape(&[1, 1, 1]), &mut one).unwrap();
         assert_eq!(one, [7]);
     }
-    let again = gathered.decode_into(1, &limits(), shape, &mut out.clone());
+    let again = gathered.decode_into(1, limits, shape, &mut out.clone());
     assert!(again.is_err(), "its bytes are used up");
     done.map(|()| out).map_err(|error| error.to_string())
 }
@@ -439,6 +447,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         cut in any::<prop::sample::Index>(),
+        split in any::<prop::sample::Index>(),
         repair in any::<bool>(),
     ) {
         let mut files: Vec<Vec<u8>> = jpegs(40, 37).into_iter().map(|file| file.1).collect();
@@ -459,6 +468,10 @@ proptest! {
                 prop_assert_eq!(*shape, header.clone().unwrap().shape());
                 prop_assert_eq!(pixels.len(), shape.elements());
             }
+            let said = header.map_or(shape(&[1, 1, 1]), |header| header.shape());
+            let two = bytes.split_at(split.index(bytes.len() + 1));
+            let two = gathered_within([two.0, two.1], &said, &small);
+            prop_assert_eq!(two.ok(), whole.ok().map(|(_, pixels)| pixels));
             let _ = verify_complete(bytes, &small);
             let region = Region::whole(&shape(&[1, 1, 1]));
             let _ = decode_region(bytes, &region, &small, &mut Vec::new());
