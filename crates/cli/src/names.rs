@@ -5,6 +5,7 @@ use std::io::Write;
 
 use lakebed::dataset::Dataset;
 use lakebed::dataset::Error as DatasetError;
+use lakebed::dataset::Location;
 
 use crate::commit_args::CommitArgs;
 use crate::error::Error;
@@ -31,6 +32,13 @@ pub fn kind(dataset: &Dataset, name: &str) -> Option<&'static str> {
     } else {
         dataset.views().contains_key(name).then_some("a view")
     }
+}
+
+/// A version of the dataset at `target`, without the dataset if that stands before it once more.
+pub fn without_dataset(target: &str, version: &str) -> String {
+    let located = Location::parse(version);
+    let same = located.url == Location::parse(target).url;
+    located.version.filter(|_| same).unwrap_or_else(|| version.to_string())
 }
 
 /// The dataset at another version: a number, a branch or a tag. A view is refused, which is some

@@ -17,14 +17,15 @@ const NAMED: usize = 8;
 pub struct Diff {
     /// The dataset at the later version
     dataset: String,
-    /// The earlier version: a number, a branch or a tag
+    /// The earlier version: a number, a branch or a tag, alone or behind the dataset and @
     from: String,
 }
 
 impl Diff {
     pub async fn run(self, out: &mut dyn Write) -> Result<()> {
         let later = target::open(&self.dataset).await?;
-        let earlier = names::version(&later, &self.from).await?;
+        let from = names::without_dataset(&self.dataset, &self.from);
+        let earlier = names::version(&later, &from).await?;
         let diff = later.diff(&earlier).await?;
         writeln!(out, "from version {} to version {}", earlier.version(), later.version())?;
         if diff.is_empty() {

@@ -9,6 +9,7 @@ use lakebed::convert::ExportFormat;
 use lakebed::convert::ExportOptions;
 use lakebed::convert::export::BytesAs;
 use lakebed::core::nearest::nearest;
+use lakebed::dataset::Location;
 use lakebed::engine::Language;
 use lakebed::engine::Parameters;
 
@@ -26,6 +27,7 @@ use crate::commands;
 use crate::error::Error;
 use crate::error::Result;
 use crate::export;
+use crate::names;
 use crate::rows::Format;
 use crate::table;
 use crate::units;
@@ -70,11 +72,15 @@ impl Repl {
                 self.command(&line, out).await?;
             }
             Action::Diff => {
-                let target = self.or_current(None)?;
+                let mut target = self.or_current(None)?;
                 let before = match first {
                     Some(version) => version.to_string(),
                     None => self.before().await?,
                 };
+                if let Some(later) = arguments.get(1) {
+                    let later = names::without_dataset(&target, later);
+                    target = format!("{}@{later}", Location::parse(&target).url);
+                }
                 self.command(&["diff", &target, &before], out).await?;
             }
             Action::Stats => {
@@ -177,7 +183,7 @@ impl Repl {
             Some(line) => Ok(line.version.to_string()),
             None => Err(Error::Refused {
                 message: format!("'{target}' has no version before {}", dataset.version()),
-                hint: "\\diff VERSION compares with any other".to_string(),
+                hint: "\\diff FROM compares with any other".to_string(),
             }),
         }
     }

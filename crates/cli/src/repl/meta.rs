@@ -61,6 +61,14 @@ pub struct MetaCommand {
     pub action: Action,
 }
 
+impl MetaCommand {
+    /// The most arguments; `None` for a command that takes a line of them.
+    fn most(&self) -> Option<usize> {
+        // GROUP BY is one keyword.
+        (self.action != Action::Functions).then(|| self.usage.split_whitespace().count())
+    }
+}
+
 const fn command(
     names: &'static [&'static str],
     usage: &'static str,
@@ -121,8 +129,8 @@ pub const COMMANDS: &[MetaCommand] = &[
     ),
     command(
         &["diff"],
-        "[VERSION]",
-        "what differs from another version, or from the one before",
+        "[FROM [TO]]",
+        "what differs from another version, or from the one before; or between two versions",
         Argument::Ref,
         Action::Diff,
     ),
@@ -184,7 +192,8 @@ pub fn find(name: &str) -> Option<&'static MetaCommand> {
 /// A line as a command and its arguments, which quotes keep together.
 ///
 /// # Errors
-/// [`Error::Refused`] for a command that there is not, or quotes that do not end.
+/// [`Error::Refused`] for a command that there is not, more arguments than it takes, or quotes that
+/// do not end.
 pub fn parse(line: &str) -> Result<(&'static MetaCommand, Vec<String>)> {
     let line = line.trim().trim_end_matches(';').trim_end();
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -201,6 +210,13 @@ pub fn parse(line: &str) -> Result<(&'static MetaCommand, Vec<String>)> {
         message: format!("a quote does not end in: {rest}"),
         hint: "end it".to_string(),
     })?;
+    if let Some(more) = command.most().and_then(|most| arguments.get(most)) {
+        let takes = if command.usage.is_empty() { "nothing" } else { command.usage };
+        return Err(Error::Refused {
+            message: format!("\\{name} takes {takes}, and '{more}' is one word too many"),
+            hint: "put what has blanks in it into quotes; \\? lists what commands take".to_string(),
+        });
+    }
     Ok((command, arguments))
 }
 
@@ -220,6 +236,14 @@ mod tests {
         let error = parse("\\branchs").unwrap_err().report();
         assert!(error.contains("\\branches"), "{error}");
         assert!(parse("\\use 'a b").is_err());
+        for line in ["\\branches new", "\\export my file.csv", "\\show 1 a b", "\\timing on off"] {
+            let error = parse(line).unwrap_err().report();
+            let last = line.rsplit(' ').next().unwrap();
+            assert!(error.contains(&format!("'{last}' is one word too many")), "{error}");
+        }
+        for line in ["\\h group by", "\\log -n 3", "\\export 'my file.csv'", "\\diff 1 2"] {
+            parse(line).unwrap();
+        }
     }
 
     #[test]

@@ -123,6 +123,9 @@ fn meta_commands_tell_of_the_dataset() {
     let out = run_at("\\diff 2").ok();
     assert!(out.contains("from version 2 to version 4"), "{out}");
     assert_eq!(run_at("\\diff").ok().lines().next(), Some("from version 3 to version 4"));
+    for line in ["\\diff 1 3", "\\diff ./demo@1 ./demo@3"] {
+        assert_eq!(run_at(line).ok().lines().next(), Some("from version 1 to version 3"), "{line}");
+    }
     let out = run_at("\\?").ok();
     assert!(out.contains("\\show") && out.contains("ROW COLUMN"), "{out}");
     let out = run(
