@@ -424,6 +424,11 @@ impl Dataset {
         &self.shared.url
     }
 
+    /// True where each request takes a round trip.
+    pub fn is_remote(&self) -> bool {
+        self.shared.store.is_remote()
+    }
+
     /// The number of the entry that this snapshot shows.
     pub fn version(&self) -> u64 {
         self.entry.number

@@ -59,9 +59,10 @@ pub(crate) async fn run(settings: &Settings, order: &Order, start: u64, queue: &
         while let Some(read) = reader.next().await {
             let failed = read.group.is_err();
             if sender.send(read).await.is_err() || failed {
-                break;
+                return None;
             }
         }
+        Some(reader)
     };
     let dispatching = async {
         let mut room = Room::new(settings.memory / 2, settings.workers);
@@ -82,7 +83,10 @@ pub(crate) async fn run(settings: &Settings, order: &Order, start: u64, queue: &
             }
         }
     };
-    futures::join!(reading, dispatching);
+    // The last batches need not wait for what stays.
+    if let (Some(mut reader), ()) = futures::join!(reading, dispatching) {
+        reader.keep().await;
+    }
 }
 
 /// As many permits as one call can take.
@@ -108,7 +112,8 @@ impl Room {
 
     /// Waits for room for a batch of so many bytes. Where there is none it waits for that of several
     /// batches, up to half of all, so that this thread is not woken for each: with every core at
-    /// work it takes one of them from a worker.
+    /// work it takes one of them from a worker. Where few batches fit, a worker would have nothing
+    /// to do meanwhile.
     async fn take(&mut self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let size = bytes.div_ceil(PERMIT).clamp(self.least, self.permits);
         if let Some(room) = self.ahead.as_mut().and_then(|ahead| ahead.split(size)) {
@@ -120,7 +125,7 @@ impl Room {
         if let Ok(room) = Arc::clone(&self.bytes).try_acquire_many_owned(one) {
             return Some(room);
         }
-        let most = (self.permits / 2).max(size);
+        let most = if size > self.least { size } else { (self.permits / 2).max(size) };
         let many = u32::try_from(most - most % size).unwrap_or(u32::MAX);
         self.ahead = Arc::clone(&self.bytes).acquire_many_owned(many).await.ok();
         self.ahead.as_mut()?.split(size)
@@ -138,7 +143,7 @@ struct Reader<'a> {
     batches: u64,
     /// How many of them the first group had at most.
     first: u64,
-    /// Bytes that a row of the last group took.
+    /// Bytes that a row of the last group took; at first what rows take as they are stored.
     row_bytes: u64,
     /// What was read, as long as it is all that was to be read and may stay.
     keeping: Option<Keeping>,
@@ -158,18 +163,13 @@ impl<'a> Reader<'a> {
             end,
             batches: first,
             first,
-            row_bytes: 1,
+            row_bytes: settings.source.row_bytes,
             keeping,
         }
     }
 
     async fn next(&mut self) -> Option<Read> {
         if self.next >= self.end {
-            if let Some(keeping) = self.keeping.take() {
-                // Who dispatches goes first: the last batches need not wait for this.
-                tokio::task::yield_now().await;
-                self.keep(keeping).await;
-            }
             return None;
         }
         if let Some(kept) = self.settings.kept.get() {
@@ -226,15 +226,17 @@ impl<'a> Reader<'a> {
         Read { first, batches, group: Ok((Arc::clone(&kept.group), found)) }
     }
 
-    /// Keeps what was read for later epochs, with the rows behind the last batch.
-    async fn keep(&mut self, keeping: Keeping) {
+    /// Keeps what was read for later epochs, if it may stay, with the rows behind the last batch.
+    async fn keep(&mut self) {
+        if self.keeping.is_none() {
+            return;
+        }
         let settings = self.settings;
         let after = match self.end.checked_sub(1) {
             Some(last) => settings.shard.position_after(last, self.start, self.order.len()),
             None => 0,
         };
         let dropped: Vec<u64> = self.order.rows_at(after..self.order.len()).collect();
-        self.keeping = Some(keeping);
         if !dropped.is_empty() && self.group(&[(after..self.order.len(), dropped)]).await.is_err() {
             // A later epoch that has them in a batch will say so.
             return;
@@ -263,7 +265,9 @@ impl<'a> Reader<'a> {
         }
         let pool = &self.settings.of_groups;
         let whole = bad.is_empty();
-        let group = Arc::new(Group::new(batch.columns(), &self.settings.columns, bad, pool)?);
+        let remote = self.settings.source.dataset.is_remote();
+        let columns = &self.settings.columns;
+        let group = Arc::new(Group::new(batch.columns(), columns, bad, remote, pool)?);
         drop(batch);
         if let Some(bytes) = group.memory().checked_div(positions.len()) {
             self.row_bytes = u64::try_from(bytes).unwrap_or(u64::MAX).max(1);

@@ -57,11 +57,13 @@ pub(crate) struct Task {
 }
 
 impl Group {
-    /// Rows that were read, an array for each column, those in `bad` missing.
+    /// Rows that were read, an array for each column, those in `bad` missing, from a store that may
+    /// be `remote`.
     pub fn new(
         arrays: &[ArrayRef],
         columns: &[PlannedColumn],
         bad: BTreeMap<u64, String>,
+        remote: bool,
         pool: &Arc<Pool>,
     ) -> Result<Group> {
         let mut group = Group {
@@ -73,7 +75,8 @@ impl Group {
         };
         for (column, array) in columns.iter().zip(arrays) {
             let (array, stored, row_bytes) = if column.is_encoded() {
-                let array = images::compact(array, pool).unwrap_or_else(|| Arc::clone(array));
+                let array =
+                    images::compact(array, remote, pool).unwrap_or_else(|| Arc::clone(array));
                 let images = Images::new(&array).ok_or_else(|| CoreError::WrongType {
                     expected: column.ty.to_string(),
                     found: array.data_type().to_string(),
@@ -95,14 +98,33 @@ impl Group {
     }
 
     /// The rows of several groups in one, those of the first before those of the next.
-    pub fn merged(groups: &[&Group], columns: &[PlannedColumn], pool: &Arc<Pool>) -> Result<Group> {
+    /// `None` if a column has more elements than fit into one array.
+    pub fn merged(
+        groups: &[&Group],
+        columns: &[PlannedColumn],
+        pool: &Arc<Pool>,
+    ) -> Result<Option<Group>> {
         let mut arrays = Vec::with_capacity(columns.len());
         for nth in 0..columns.len() {
+            // Joined lists count their elements in 32 bits, and panic beyond.
+            let elements = groups.iter().filter_map(|group| group.elements(nth));
+            if i32::try_from(elements.fold(0, usize::saturating_add)).is_err() {
+                return Ok(None);
+            }
             let of_column = groups.iter().filter_map(|group| group.arrays.get(nth));
             let of_column: Vec<&dyn Array> = of_column.map(|array| &**array).collect();
             arrays.push(arrow::compute::concat(&of_column)?);
         }
-        Group::new(&arrays, columns, BTreeMap::new(), pool)
+        // What a remote store sent has been copied already.
+        Group::new(&arrays, columns, BTreeMap::new(), false, pool).map(Some)
+    }
+
+    /// Elements of a column of tensors.
+    fn elements(&self, column: usize) -> Option<usize> {
+        match self.columns.get(column)? {
+            Stored::Tensors(tensors) => Some(tensors.elements().len()),
+            Stored::Encoded(_) => None,
+        }
     }
 
     /// Bytes of memory of what was read.

@@ -104,19 +104,27 @@ impl Pieces<'_> {
 /// An array of pieces whose bytes are in memory of the pool, if they lie scattered over much more
 /// now: files far from each other are read with what lies between them, which would stay as long as
 /// they do.
-pub(crate) fn compact(array: &ArrayRef, pool: &Arc<Pool>) -> Option<ArrayRef> {
+///
+/// What a remote store sends is copied always: each file is a slice of a request that it shares with
+/// others, and does not tell how long that is.
+pub(crate) fn compact(array: &ArrayRef, remote: bool, pool: &Arc<Pool>) -> Option<ArrayRef> {
     let Pieces { parts, rests, .. } = Pieces::of(array)?;
     let (fields, mut columns, nulls) = parts.clone().into_parts();
-    *columns.get_mut(1)? = Arc::new(compact_files(rests, pool)?);
+    *columns.get_mut(1)? = Arc::new(compact_files(rests, remote, pool)?);
     Some(Arc::new(StructArray::try_new(fields, columns, nulls).ok()?))
 }
 
-fn compact_files(files: &BinaryViewArray, pool: &Arc<Pool>) -> Option<BinaryViewArray> {
+fn compact_files(
+    files: &BinaryViewArray,
+    remote: bool,
+    pool: &Arc<Pool>,
+) -> Option<BinaryViewArray> {
     let wanted = files.lengths().fold(0usize, |sum, length| {
         sum.saturating_add(usize::try_from(length).unwrap_or(usize::MAX))
     });
     let held: usize = files.data_buffers().iter().map(|buffer| buffer.capacity()).sum();
-    if held <= wanted.saturating_mul(HELD).saturating_add(SMALL) || u32::try_from(wanted).is_err() {
+    let dense = held <= wanted.saturating_mul(HELD).saturating_add(SMALL);
+    if dense && !remote || u32::try_from(wanted).is_err() {
         return None;
     }
     let mut memory = pool.take(wanted);
@@ -147,7 +155,7 @@ mod tests {
             .map(|(at, length)| make_view(&read[at..at + length], 0, u32::try_from(at).unwrap()));
         let buffers = vec![Buffer::from_vec(read.clone())];
         let files = BinaryViewArray::new(ScalarBuffer::from(views.to_vec()), buffers, None);
-        let compact = compact_files(&files, &pool).unwrap();
+        let compact = compact_files(&files, false, &pool).unwrap();
         assert_eq!(compact, files);
         assert_eq!(compact.data_buffers()[0].len(), 338);
         // Wanted as a whole they stay where they are.
@@ -155,6 +163,10 @@ mod tests {
         let whole = make_view(&read, 0, 0);
         let whole = vec![whole, dense.views()[0]];
         let files = BinaryViewArray::new(whole.into(), files.data_buffers().to_vec(), None);
-        assert!(compact_files(&files, &pool).is_none());
+        assert!(compact_files(&files, false, &pool).is_none());
+        // Nobody knows what a slice of a request keeps alive.
+        let copied = compact_files(&files, true, &pool).unwrap();
+        assert_eq!(copied, files);
+        assert_eq!(copied.data_buffers().len(), 1);
     }
 }

@@ -54,7 +54,7 @@ impl Keeping {
         fits.then_some(self)
     }
 
-    /// The rows in one group; `None` if there are rows that were not read.
+    /// The rows in one group; `None` if there are rows that were not read, or too many for it.
     ///
     /// # Errors
     /// Columns that do not fit into one array.
@@ -66,8 +66,8 @@ impl Keeping {
     ) -> Result<Option<Kept>> {
         let Some(places) = places(source, &self.positions) else { return Ok(None) };
         let groups: Vec<&Group> = self.groups.iter().map(|group| &**group).collect();
-        let group = Arc::new(Group::merged(&groups, columns, pool)?);
-        Ok(Some(Kept { group, places }))
+        let group = Group::merged(&groups, columns, pool)?.map(Arc::new);
+        Ok(group.map(|group| Kept { group, places }))
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Source {
     positions: Option<Vec<u64>>,
     weights: Option<Vec<f64>>,
     pub rows: u64,
+    /// Bytes of a row of the version as it is stored, all columns, on average; at least one.
+    pub row_bytes: u64,
     pub kind: Kind,
     /// Checksum of the rows and of how they are shuffled.
     pub order: String,
@@ -62,7 +64,8 @@ impl Source {
             }
         };
         let order = fingerprint(positions.as_deref(), rows, &kind);
-        Ok(Source { dataset, view, positions, weights, rows, kind, order })
+        let row_bytes = (dataset.stored_bytes().await? / dataset.num_rows().max(1)).max(1);
+        Ok(Source { dataset, view, positions, weights, rows, row_bytes, kind, order })
     }
 
     /// The position of a row of the base order.
